@@ -1,0 +1,1 @@
+"""Land-cover maps from optical and SAR scenes when only a few tiles are labelled."""

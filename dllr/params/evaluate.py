@@ -1,0 +1,13 @@
+"""Section `evaluate`: how scores are taken."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dllr.params.base import Section
+
+
+class Evaluate(Section):
+    """Overlap of the windows a scene is predicted by."""
+
+    overlap: Annotated[float, Field(ge=0, lt=1)]

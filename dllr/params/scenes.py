@@ -1,0 +1,85 @@
+"""Section `scenes`: where the scenes lie and how their values are to be read."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from dllr.params.base import Section
+
+Pattern = Annotated[str, Field(pattern=r"\{scene\}")]
+Bands = Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Optical(Section):
+    """Files of the optical modality, and how their numbers become reflectance."""
+
+    pattern: Pattern
+    bands: Bands
+    scale: Annotated[float, Field(gt=0)]
+    offset: float
+    nodata: float | None
+
+
+class Sar(Section):
+    """Files of the SAR modality and the unit of their values."""
+
+    pattern: Pattern
+    bands: Bands
+    unit: Literal["dn", "amplitude", "power", "db"]
+    nodata: float | None
+
+
+class LandClass(Section):
+    """A class: the raw codes that mean it in the label files, and its colour on maps."""
+
+    codes: Annotated[list[int], Field(min_length=1)]
+    colour: Colour
+
+
+class Label(Section):
+    """Files of the labels and the meaning of their codes."""
+
+    pattern: Pattern
+    classes: dict[str, LandClass]
+    ignore: list[int]
+
+    @field_validator("classes")
+    @classmethod
+    def _two_to_254(cls, classes: dict[str, LandClass]) -> dict[str, LandClass]:
+        if not 2 <= len(classes) <= 254:
+            raise ValueError(f"{len(classes)} classes; there must be 2 to 254")
+        return classes
+
+    @model_validator(mode="after")
+    def _codes_once(self) -> "Label":
+        meaning: dict[int, str] = dict.fromkeys(self.ignore, "ignore")
+        for name, land in self.classes.items():
+            for code in land.codes:
+                if meaning.setdefault(code, name) != name:
+                    raise ValueError(f"code {code} means both {meaning[code]} and {name}")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Class names; a class's place in this list is its index in every product."""
+        return list(self.classes)
+
+    @property
+    def colours(self) -> list[str]:
+        """Map colours, `#rrggbb`, in the order of `names`."""
+        return [land.colour for land in self.classes.values()]
+
+    @property
+    def codes(self) -> dict[int, int]:
+        """Raw code → class index, ignore codes left out."""
+        return {c: i for i, land in enumerate(self.classes.values()) for c in land.codes}
+
+
+class Scenes(Section):
+    """Reader settings of one scene folder."""
+
+    root: Annotated[str, Field(min_length=1)]
+    optical: Optical
+    sar: Sar
+    label: Label

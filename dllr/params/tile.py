@@ -1,0 +1,25 @@
+"""Section `tile`: the windows that training sees."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from dllr.params.base import Section
+
+
+class Tile(Section):
+    """Window size and stride, and what makes a window worth keeping."""
+
+    size: Annotated[int, Field(ge=32, le=2048, multiple_of=16)]
+    stride: Annotated[int, Field(ge=8)]
+    min_valid: Annotated[float, Field(ge=0, le=1)]
+    samples: Annotated[int, Field(ge=4, le=64)]
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> "Tile":
+        if self.stride > self.size:
+            raise ValueError(
+                f"stride {self.stride} is larger than size {self.size}: pixels between windows "
+                "would never be seen; choose a stride of at most the size"
+            )
+        return self
