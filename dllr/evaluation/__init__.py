@@ -1,0 +1,1 @@
+"""Scores: arrays and plain numbers in, plain numbers out."""
