@@ -1,0 +1,134 @@
+"""The command line: one command a stage, and a few for people.
+
+A stage's options are its function's parameters: a `Path` or an `int` is an option, every other
+parameter is the section of params.yaml of that name. So a stage cannot read what dvc.yaml does not say.
+"""
+
+import argparse
+import importlib
+import inspect
+import logging
+import os
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dllr.errors import DllrError
+from dllr.params import load, use
+
+STAGES = {
+    "demo": "write the simulated country",
+    "scenes": "read the scene folder: index, audit, content hashes",
+    "coregister": "bring SAR and labels onto the optical grid",
+    "tile": "index the windows, sample the bands",
+    "split": "split without leaks, spend the labelled budget",
+    "warmup": "train on the labelled pixels: round 0",
+    "pseudo_label": "reassign labels by optimal transport",
+    "train_round": "train a student on labels and pseudo-labels",
+    "evaluate": "score every round, select one on validation",
+    "map": "map whole scenes with the selected round",
+    "report": "write the page people read",
+}
+_TRAINING = {"warmup", "train_round"}
+_LAST = "report"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of `dllr`; returns the exit status (0 done, 1 an error the user can mend)."""
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return _run_stage(words[0], words[1:]) if words and words[0] in STAGES else _people(words)
+    except DllrError as error:
+        print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
+        return 1
+
+
+def _run_stage(stage: str, words: Sequence[str]) -> int:
+    function = importlib.import_module(f"dllr.stages.{stage}").run
+    parameters = inspect.signature(function).parameters
+    kinds = typing.get_type_hints(function)
+    parser = argparse.ArgumentParser(prog=f"dllr {stage}", description=STAGES[stage])
+    for name in parameters:
+        if kinds[name] in (Path, int):
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kinds[name], required=True)
+    given = vars(parser.parse_args(words))
+    sections = load.load()
+    values = {
+        name: given[name]
+        if name in given
+        else _watcher()
+        if name == "watch"
+        else getattr(sections, name)
+        for name in parameters
+    }
+    function(**values)
+    if stage == _LAST and (address := os.environ.get("DVC_STAGE")):
+        from dllr import tracking
+
+        tracking.post_when_done(address)
+    return 0
+
+
+def _watcher() -> Callable[[Path], None]:
+    """What a training stage calls with its history file, so that it can be watched live."""
+    address = os.environ.get("DVC_STAGE")
+
+    def watch(history: Path) -> None:
+        if address:
+            from dllr import tracking
+
+            tracking.watch(address, history)
+
+    return watch
+
+
+def _people(words: Sequence[str]) -> int:
+    stages = "\n".join(f"  {name:13} {text}" for name, text in STAGES.items())
+    parser = argparse.ArgumentParser(
+        prog="dllr",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Land-cover maps from optical and SAR scenes when only a few tiles are labelled.",
+        epilog=f"stages, run by `snakemake --cores all` or `dvc repro`:\n{stages}",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    params = commands.add_parser("params", help="parameter sets: use NAME, show")
+    actions = params.add_subparsers(dest="action", required=True)
+    taken = actions.add_parser("use", help="write params.yaml from a set of params/")
+    taken.add_argument("name", help=f"one of: {', '.join(use.names())}")
+    taken.add_argument("--overwrite", action="store_true", help="even where params.yaml was edited")
+    actions.add_parser("show", help="print params.yaml after checking it")
+    commands.add_parser("track", help="post to MLflow what is missing there")
+    study = commands.add_parser("study", help="run a study: many cells, one table")
+    study.add_argument("study", type=Path, help="a file of studies/")
+    given = parser.parse_args(words)
+    return _ACTIONS[given.command](given)
+
+
+def _params(given: Any) -> int:
+    if given.action == "use":
+        print(use.use(given.name, given.overwrite))
+    else:
+        load.load()
+        print(load.PARAMS_FILE.read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def _track(given: Any) -> int:
+    from dllr import tracking
+
+    print(tracking.track(Path.cwd()))
+    return 0
+
+
+def _study(given: Any) -> int:
+    from dllr import study
+
+    print(study.run(given.study, Path.cwd()))
+    return 0
+
+
+_ACTIONS: dict[str, Callable[[Any], int]] = {"params": _params, "track": _track, "study": _study}

@@ -1,0 +1,43 @@
+"""How a stage runs on this machine: threads and device. Facts of execution, never parameters."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def threads() -> int:
+    """Threads a stage may use: DLLR_THREADS (set by the workflow), else the cores it may run on."""
+    told = os.environ.get("DLLR_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else len(os.sched_getaffinity(0))
+
+
+def device() -> "torch.device":
+    """Device networks run on: DLLR_DEVICE, else the GPU where there is one, else the CPU.
+
+    On the CPU all threads of the stage go to torch, and its algorithms are deterministic.
+    """
+    import torch
+
+    torch.set_num_threads(threads())
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    name = os.environ.get("DLLR_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """While scenes run side by side, each takes one thread: SimpleITK and GDAL must not multiply them."""
+    import rasterio
+    import SimpleITK
+
+    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        with rasterio.Env(GDAL_NUM_THREADS="1"):
+            yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)

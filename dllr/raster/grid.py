@@ -1,0 +1,84 @@
+"""A pixel grid on the ground, and GeoTIFFs written on it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from dllr.files import atomic_file
+
+BLOCK = 256  # px, side of a GeoTIFF block: a training window touches few of them
+STRIP = 512  # rows read or warped at once: bounds the memory, whatever the scene's size
+IGNORE = 255  # class index of pixels without a label, and of no data on maps
+
+
+@dataclass(frozen=True)
+class Grid:
+    """CRS, affine transform (column, row) → (x, y) in CRS units, and size in pixels."""
+
+    crs: CRS
+    transform: Affine
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, dataset: Any) -> "Grid":
+        return cls(dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+    def agrees(self, other: "Grid") -> bool:
+        """Same CRS and size, and corners within a thousandth of a pixel."""
+        if (self.crs, self.height, self.width) != (other.crs, other.height, other.width):
+            return False
+        shift = ~self.transform * other.transform
+        corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
+        return all(np.allclose(shift * corner, corner, atol=1e-3) for corner in corners)
+
+    def strips(self) -> Iterable[Window]:
+        """Full-width windows of at most STRIP rows, from top to bottom."""
+        for row in range(0, self.height, STRIP):
+            yield Window(0, row, self.width, min(STRIP, self.height - row))
+
+
+def write_strips(
+    path: Path,
+    grid: Grid,
+    strips: Iterable[tuple[Window, NDArray[Any]]],
+    *,
+    bands: int,
+    dtype: str,
+    nodata: float,
+    tags: Mapping[str, str] | None = None,
+    descriptions: Iterable[str] = (),
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+) -> None:
+    """Tiled GeoTIFF from (window, array (bands, rows, columns)) pairs; appears whole or not at all."""
+    profile = {
+        "driver": "GTiff", "crs": grid.crs, "transform": grid.transform, "height": grid.height,
+        "width": grid.width, "count": bands, "dtype": dtype, "nodata": nodata, "tiled": True,
+        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "zstd", "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    with atomic_file(path) as temporary:
+        with rasterio.open(temporary, "w", **profile) as target:
+            target.update_tags(**(tags or {}))
+            for band, text in enumerate(descriptions, 1):
+                target.set_band_description(band, text)
+            if colours:
+                target.write_colormap(1, dict(colours))
+            for window, values in strips:
+                target.write(values, window=window)
+
+
+def rgb(colours: Iterable[str]) -> dict[int, tuple[int, int, int]]:
+    """Colour table, class index → (r, g, b), from `#rrggbb` strings."""
+    return {i: _rgb(colour) for i, colour in enumerate(colours)}
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

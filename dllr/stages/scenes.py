@@ -1,0 +1,103 @@
+"""Stage `scenes`: read the scene folder once, refuse what cannot be mapped, record the rest.
+
+Each scene's record holds the content hash of each of its files, so that what comes later depends on
+the scenes through this stage alone.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dllr.errors import SceneError
+from dllr.files import atomic_dir, write_json
+from dllr.params.scenes import Label, Scenes
+from dllr.raster.parallel import over_scenes
+from dllr.raster.sources import Source, discover, overlap, survey
+
+INDEX = "index.csv"
+RECORDS = "records"
+
+
+def run(*, out: Path, scenes: Scenes) -> None:
+    """Write `out`/index.csv (a row a scene) and `out`/records/<scene>.json.
+
+    Raises:
+        SceneError: a file is missing, damaged, without CRS or off the optical scene; a label code is
+            outside the map; no scene has a label.
+    """
+    patterns = (scenes.optical.pattern, scenes.sar.pattern, scenes.label.pattern)
+    sources = discover(Path(scenes.root), *patterns)
+    if not any(source.label for source in sources):
+        raise SceneError(
+            f"none of the {len(sources)} scenes under {scenes.root} has a label file "
+            f"({scenes.label.pattern!r}); at least one is needed to train on"
+        )
+    records = over_scenes(lambda source: _record(source, scenes), sources, "scenes")
+    if not any(sum(r["classes"].values()) for r in records if r["label"]):
+        raise SceneError(
+            "every label pixel has an ignored code; mend scenes.label.classes and scenes.label.ignore"
+        )
+    with atomic_dir(out) as folder:
+        for record in records:
+            write_json(folder / RECORDS / f"{record['scene']}.json", record)
+        _index(records).to_csv(folder / INDEX, index=False)
+
+
+def _record(source: Source, scenes: Scenes) -> dict[str, Any]:
+    optical = survey(source.optical, scenes.optical.bands, scenes.optical.nodata)
+    sar = survey(source.sar, scenes.sar.bands, scenes.sar.nodata)
+    label = survey(source.label, None, None) if source.label else None
+    for kind, other in (("SAR", sar), ("label", label)):
+        if other and overlap(source.optical, Path(other["path"])) == 0:
+            raise SceneError(
+                f"scene {source.name}: {kind} {other['path']} ({other['crs']}) and optical "
+                f"{source.optical} ({optical['crs']}) do not overlap on the ground; check their CRS "
+                "and position, or move the scene away"
+            )
+    return {
+        "scene": source.name,
+        "optical": optical,
+        "sar": sar,
+        "label": label,
+        "classes": _histogram(label, scenes.label) if label else {},
+        "sar_overlap": round(overlap(source.optical, source.sar), 4),
+    }
+
+
+def _histogram(label: dict[str, Any], settings: Label) -> dict[str, int]:
+    counts = dict.fromkeys(settings.names, 0)
+    unknown = []
+    for text, count in label["codes"].items():
+        code = int(text)
+        if code in settings.codes:
+            counts[settings.names[settings.codes[code]]] += count
+        elif code not in settings.ignore:
+            unknown.append(f"{code} ({count} px)")
+    if unknown:
+        raise SceneError(
+            f"{label['path']} holds label code(s) outside the map: {', '.join(unknown)}; known are "
+            f"{sorted([*settings.codes, *settings.ignore])}: add them to scenes.label.classes or to "
+            "scenes.label.ignore"
+        )
+    return counts
+
+
+def _index(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "scene": r["scene"],
+            "optical": r["optical"]["path"],
+            "sar": r["sar"]["path"],
+            "label": r["label"]["path"] if r["label"] else "",
+            "width": r["optical"]["width"],
+            "height": r["optical"]["height"],
+            "crs": r["optical"]["crs"],
+            "sar_crs": r["sar"]["crs"],
+            "optical_nodata": r["optical"]["nodata_share"],
+            "sar_nodata": r["sar"]["nodata_share"],
+            "sar_overlap": r["sar_overlap"],
+        }
+        for r in records
+    )
