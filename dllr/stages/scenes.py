@@ -14,10 +14,9 @@ from dllr.errors import SceneError
 from dllr.files import atomic_dir, write_json
 from dllr.params.scenes import Label, Scenes
 from dllr.raster.parallel import over_scenes
+from dllr.raster.products import INDEX, RECORDS
 from dllr.raster.sources import Source, discover, overlap, survey
 
-INDEX = "index.csv"
-RECORDS = "records"
 
 
 def run(*, out: Path, scenes: Scenes) -> None:

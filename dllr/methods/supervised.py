@@ -1,0 +1,30 @@
+"""Supervised: the labelled pixels alone."""
+
+import torch
+from torch import Tensor
+
+from dllr.methods.base import DICE, WEIGHTS, segmentation_loss
+from dllr.models.network import Network
+from dllr.training.augment import jittered
+from dllr.training.samples import Labelled, PseudoLabelled
+
+
+class Supervised:
+    """Cross-entropy and Dice of the three heads on labelled windows."""
+
+    needs_unlabelled = False
+
+    def __init__(self, unlabelled_weight: float = 0.0) -> None:
+        """`unlabelled_weight` is taken so that all methods are made alike; there is nothing to weigh."""
+
+    def loss(
+        self,
+        network: Network,
+        labelled: Labelled,
+        unlabelled: PseudoLabelled | None,
+        dice: torch.Generator,
+    ) -> dict[str, Tensor]:
+        logits = network(*jittered(labelled.views, dice))
+        parts = [w * segmentation_loss(logits[h], labelled.label, dice=DICE) for h, w in WEIGHTS.items()]
+        loss = torch.stack(parts).sum()
+        return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros(())}

@@ -1,0 +1,87 @@
+"""A trained network with all that is needed to use it: no code, plain tensors, numbers and names."""
+
+import copy
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dllr.errors import TrainingError
+from dllr.files import atomic_file
+from dllr.models.network import Network
+from dllr.models.normalise import Normalisation
+
+FORMAT = 1
+
+
+@dataclass
+class Trained:
+    """Student and its teacher (moving average of its weights), and what they expect.
+
+    size: px, side of the windows it was trained on. labels: what the classes are and how they look.
+    """
+
+    student: Network
+    teacher: Network
+    optical: Normalisation
+    sar: Normalisation
+    optical_bands: list[str]
+    sar_bands: list[str]
+    classes: list[str]
+    colours: list[str]
+    size: int
+
+    @classmethod
+    def new(cls, network: Network, **facts: Any) -> "Trained":
+        """A fresh network, its teacher an exact copy."""
+        return cls(network, frozen(network), **facts)
+
+
+def frozen(network: Network) -> Network:
+    """A copy that receives no gradient."""
+    return copy.deepcopy(network).requires_grad_(False).eval()
+
+
+def save(path: Path, trained: Trained) -> None:
+    """Write a checkpoint; it appears whole or not at all."""
+    state = {
+        "format": FORMAT,
+        "network": trained.student.settings,
+        "student": trained.student.state_dict(),
+        "teacher": trained.teacher.state_dict(),
+        "optical": trained.optical.state(),
+        "sar": trained.sar.state(),
+        "optical_bands": trained.optical_bands,
+        "sar_bands": trained.sar_bands,
+        "classes": trained.classes,
+        "colours": trained.colours,
+        "size": trained.size,
+    }
+    with atomic_file(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load(path: Path) -> Trained:
+    """Read a checkpoint without running any code from it.
+
+    Raises:
+        TrainingError: the file is no checkpoint of this format.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} cannot be read as a checkpoint: {error}") from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise TrainingError(
+            f"{path} is not a checkpoint of format {FORMAT}; train again with this version"
+        )
+    student = Network(**state["network"])
+    student.load_state_dict(state["student"])
+    teacher = frozen(student)
+    teacher.load_state_dict(state["teacher"])
+    return Trained(
+        student, teacher, Normalisation(**state["optical"]), Normalisation(**state["sar"]),
+        state["optical_bands"], state["sar_bands"], state["classes"], state["colours"], state["size"],
+    )  # fmt: skip

@@ -1,0 +1,14 @@
+"""Names of the files inside the stages' output folders, for those who write and those who read them."""
+
+INDEX = "index.csv"  # scenes: a row a scene
+RECORDS = "records"  # scenes: a JSON record a scene
+WINDOWS = "windows.parquet"  # tile, split: a row a window
+SAMPLES = "samples.npz"  # tile: pixels that band statistics are taken from
+ROLES = "roles"  # split: what each pixel may be used for
+LABELS = "labels"  # split: labels inside the budget
+SUMMARY = "summary.json"  # split, pseudo_label: what was decided
+CHECKPOINT = "checkpoint.pt"  # warmup, train_round, evaluate: the trained network
+HISTORY = "history.csv"  # warmup, train_round, evaluate: learning curves
+PSEUDO_CLASS = "class.tif"  # pseudo_label: class of each pixel
+PSEUDO_WEIGHT = "weight.tif"  # pseudo_label: how much it is trusted
+LABELS_SUMMARY = "labels.json"  # train_round: summary of the pseudo-labels it was trained on

@@ -1,0 +1,31 @@
+"""Windows of a scene: where they lie and how many of their pixels hold data."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def positions(length: int, size: int, stride: int) -> list[int]:
+    """First pixels of windows that cover `length` px; the last one shifts inwards.
+
+    A scene shorter than a window gets one window that reaches over its edge.
+    """
+    if length <= size:
+        return [0]
+    regular = list(range(0, length - size + 1, stride))
+    return regular if regular[-1] == length - size else [*regular, length - size]
+
+
+def lattice(height: int, width: int, size: int, stride: int) -> NDArray[np.int64]:
+    """(N, 4) rows of (row, column, y, x): the window's place in the lattice, its first pixel."""
+    return np.array(
+        [
+            (row, column, y, x)
+            for row, y in enumerate(positions(height, size, stride))
+            for column, x in enumerate(positions(width, size, stride))
+        ]
+    )
+
+
+def shares(mask: NDArray[np.bool_], windows: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    """Share of true pixels of a mask (H, W) in each window; pixels off the scene count as false."""
+    return np.array([mask[y : y + size, x : x + size].sum() / size**2 for _, _, y, x in windows])

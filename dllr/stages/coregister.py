@@ -1,0 +1,156 @@
+"""Stage `coregister`: SAR onto the optical grid, with evidence; labels as class indices on it.
+
+Images and labels are outputs of their own: training depends on the first and never on the second.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
+from dllr.params.coregister import Coregister
+from dllr.params.scenes import Scenes
+from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
+from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.parallel import over_scenes
+from dllr.raster.products import RECORDS
+from dllr.raster.sources import opened
+from dllr.registration import mutual_information
+from dllr.registration.estimate import Estimate, Verdict, judge, record
+from dllr.workcache import work_dir
+
+
+def run(*, records: Path, out: Path, labels_out: Path, scenes: Scenes, coregister: Coregister) -> None:
+    """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
+    facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
+    images = over_scenes(partial(_images, scenes=scenes, settings=coregister), facts, "coregister")
+    with atomic_dir(out) as folder:
+        for scene, done in zip(facts, images, strict=True):
+            link_tree(done, folder / scene["scene"])
+    with atomic_dir(labels_out) as folder:
+        for scene in facts:
+            if scene["label"]:
+                link_or_copy(_label(scene, scenes), folder / f"{scene['scene']}.tif")
+
+
+def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister) -> Path:
+    """The scene's folder in the work cache, made unless it is there already."""
+    identity = [facts["scene"], facts["optical"]["sha256"], facts["sar"]["sha256"]]
+    work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
+    done = work / "images"
+    if not done.exists():
+        with atomic_dir(done) as folder:
+            _write_images(folder, facts, scenes, settings, key=work.name)
+    return done
+
+
+def _write_images(
+    folder: Path, facts: dict[str, Any], scenes: Scenes, settings: Coregister, key: str
+) -> None:
+    grid, optical = _grid(facts), scenes.optical
+    with opened(facts["optical"]["path"]) as source:
+        missing = source.nodata if optical.nodata is None else optical.nodata
+    dtype = facts["optical"]["dtype"]
+    integer = np.issubdtype(np.dtype(dtype), np.integer)
+    empty = (0.0 if missing is None else float(missing)) if integer else float("nan")
+    strips = gridded(facts["optical"]["path"], list(optical.bands.values()), optical.nodata, grid)
+    write_strips(
+        folder / "optical.tif",
+        grid,
+        ((w, np.where(np.isfinite(v), v, empty).astype(dtype)) for w, v in strips),
+        bands=len(optical.bands),
+        dtype=dtype,
+        nodata=empty,
+        descriptions=optical.bands,
+        tags={"scale": repr(optical.scale), "offset": repr(optical.offset)},
+    )
+    estimate, verdict = _estimate(facts, scenes, settings, grid)
+    write_strips(
+        folder / "sar.tif",
+        grid,
+        _sar(facts, scenes, grid, estimate.matrix if estimate and verdict.word == "applied" else None),
+        bands=len(scenes.sar.bands),
+        dtype="float32",
+        nodata=float("nan"),
+        descriptions=scenes.sar.bands,
+        tags={"unit": "dn" if scenes.sar.unit == "dn" else "dB"},
+    )
+    registration = {"estimator": settings.estimator}
+    registration |= record(estimate, verdict, (grid.height, grid.width))
+    write_json(
+        folder / "record.json",
+        {
+            "scene": facts["scene"],
+            "key": key,
+            "optical_bands": list(optical.bands),
+            "sar_bands": list(scenes.sar.bands),
+            "scale": optical.scale,
+            "offset": optical.offset,
+            "registration": registration,
+        },
+    )
+
+
+def _sar(facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None) -> Any:
+    bands = list(scenes.sar.bands.values())
+    strips = gridded(facts["sar"]["path"], bands, scenes.sar.nodata, grid, matrix)
+    return ((window, decibel(values, scenes.sar.unit)) for window, values in strips)
+
+
+def _estimate(
+    facts: dict[str, Any], scenes: Scenes, settings: Coregister, grid: Grid
+) -> tuple[Estimate | None, Verdict]:
+    if settings.estimator == "none":
+        return None, Verdict("none", "not asked for: the georeferencing is kept")
+    optical = scenes.optical
+    fixed, factor = thinned(
+        gridded(facts["optical"]["path"], list(optical.bands.values()), optical.nodata, grid),
+        grid,
+        settings.max_pixels,
+    )
+    moving, _ = thinned(_sar(facts, scenes, grid, None), grid, settings.max_pixels)
+    valid = np.isfinite(fixed), np.isfinite(moving)
+    if (share := float((valid[0] & valid[1]).mean())) < settings.min_valid:
+        return None, Verdict("unverified", f"only {share:.0%} of the pixels are valid in both modalities")
+    if any(float(np.ptp(image[known])) == 0 for image, known in zip((fixed, moving), valid, strict=True)):
+        return None, Verdict("unverified", "an image is constant: there is nothing to match")
+    try:
+        found = mutual_information.estimate(
+            fixed, valid[0], moving, valid[1], settings.max_shift / factor
+        )
+    except RuntimeError as error:  # ITK's own word for "no overlap left" and its like
+        return None, Verdict("unverified", f"the estimator gave up: {str(error).splitlines()[-1].strip()}")
+    resize = np.diag([factor, factor, 1.0])
+    found = Estimate(resize @ found.matrix @ np.linalg.inv(resize), found.similarity, found.edges)
+    size = (grid.height, grid.width)
+    return found, judge(found, size, settings.max_shift, settings.max_rotation, settings.max_scale)
+
+
+def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
+    grid, codes = _grid(facts), scenes.label.codes
+    identity = [facts["scene"], facts["label"]["sha256"], _grid_key(grid)]
+    target = work_dir("coregister", identity, scenes.label) / "label.tif"
+    if not target.exists():
+        write_strips(
+            target,
+            grid,
+            gridded_classes(facts["label"]["path"], codes, grid),
+            bands=1,
+            dtype="uint8",
+            nodata=IGNORE,
+            colours=rgb(scenes.label.colours),
+        )
+    return target
+
+
+def _grid(facts: dict[str, Any]) -> Grid:
+    with opened(facts["optical"]["path"]) as source:
+        return Grid.of(source)
+
+
+def _grid_key(grid: Grid) -> list[Any]:
+    """What identifies a grid, as JSON values."""
+    return [grid.crs.to_string(), list(grid.transform)[:6], grid.height, grid.width]

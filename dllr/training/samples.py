@@ -1,0 +1,95 @@
+"""Batches of windows. What has no label has no field for one."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dllr.models.normalise import Normalisation
+from dllr.raster.arrays import SceneArrays
+
+
+class Views(NamedTuple):
+    """Normalised bands (N, B_o, H, W), (N, B_s, H, W) and validity (N, 2, H, W)."""
+
+    optical: Tensor
+    sar: Tensor
+    valid: Tensor
+
+
+class Labelled(NamedTuple):
+    """Windows with labels: class indices (N, H, W) int64, 255 = ignore."""
+
+    views: Views
+    label: Tensor
+
+
+class PseudoLabelled(NamedTuple):
+    """Windows with pseudo-labels (N, H, W) int64, 255 = none, and their weights (N, H, W) in [0, 1]."""
+
+    views: Views
+    label: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of scenes: number of the scene, first row and column, by window; side in px."""
+
+    scenes: Sequence[SceneArrays]
+    boxes: NDArray[np.int64]  # (N, 3): scene, y, x
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Windows, and the rasters (H, W) uint8 by scene number that are cut out along with them."""
+
+    windows: Windows
+    rasters: Sequence[Sequence[NDArray[np.uint8]]]
+
+    def take(
+        self, step: int, batch: int, seed: int, optical: Normalisation, sar: Normalisation
+    ) -> tuple[Views, list[Tensor]]:
+        """The batch of a step. It follows from seed and step alone, so a resumed run goes on as before."""
+        picked = [self.windows.boxes[i] for i in draw(len(self.windows), step, batch, seed)]
+        size = self.windows.size
+        patches = [self.windows.scenes[s].read(int(y), int(x), size, size) for s, y, x in picked]
+        views = Views(
+            optical(torch.from_numpy(np.stack([p.optical for p in patches]))),
+            sar(torch.from_numpy(np.stack([p.sar for p in patches]))),
+            torch.from_numpy(np.stack([p.valid for p in patches])),
+        )
+        cut = [
+            torch.from_numpy(np.stack([_cut(raster[s], y, x, size) for s, y, x in picked]))
+            for raster in self.rasters
+        ]
+        return views, cut
+
+
+def draw(count: int, step: int, batch: int, seed: int) -> list[int]:
+    """Indices of a step's batch: every window once an epoch, in a new order each epoch."""
+    places = np.arange(step * batch, (step + 1) * batch)
+    orders = {e: generator(seed, "epoch", e).permutation(count) for e in set((places // count).tolist())}
+    return [int(orders[int(p // count)][p % count]) for p in places]
+
+
+def generator(*key: int | str) -> np.random.Generator:
+    """A random generator of its own for each key."""
+    text = ":".join(map(str, key)).encode()
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:8], "little"))
+
+
+def _cut(raster: NDArray[np.uint8], y: int, x: int, size: int) -> NDArray[np.uint8]:
+    """A square of a label raster; what lies off the scene is 255."""
+    square = raster[y : y + size, x : x + size]
+    missing = [(0, size - square.shape[0]), (0, size - square.shape[1])]
+    return np.pad(square, missing, constant_values=255)
