@@ -1,0 +1,1 @@
+"""The page people read: arrays and plain numbers in, figures, pictures and HTML out."""

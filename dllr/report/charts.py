@@ -1,0 +1,78 @@
+"""Which charts the page has, each with its caption and with the same in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dllr.report import figures
+from dllr.report.page import Chart, percent
+from dllr.report.tables import HEADS
+
+_LOSSES = ("loss", "supervised", "unlabelled")
+
+
+def of_scores(
+    rounds: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    validation: Mapping[str, float | None],
+    selected: int,
+) -> list[Chart]:
+    """IoU by class in the round in use and, where there is more than one, mean IoU by round."""
+    iou = {head: rounds[str(selected)][head]["iou"] for head in HEADS}
+    charts = [
+        Chart(
+            figures.svg(figures.class_iou(iou), "iou"),
+            "; ".join(f"{head}: {_in_words(values)}" for head, values in iou.items()),
+            f"IoU by class, round {selected}",
+        )
+    ]
+    if len(rounds) > 1:
+        miou = {head: {r: heads[head]["miou"] for r, heads in rounds.items()} for head in HEADS}
+        lines = {**miou, "fused on validation": validation}
+        charts.append(
+            Chart(
+                figures.svg(figures.miou_by_round(miou, validation, selected), "rounds"),
+                "; ".join(f"{name} by round: {_in_words(line)}" for name, line in lines.items()),
+                "Mean IoU by round",
+            )
+        )
+    return charts
+
+
+def of_training(history: pd.DataFrame) -> list[Chart]:
+    """Losses by step, a chart a round; a loss that is nowhere but zero is not drawn."""
+    charts = []
+    for number, rows in history.groupby("round"):
+        losses = {name: rows[name].tolist() for name in _LOSSES if rows[name].fillna(0).any()}
+        first, last = rows["loss"].iloc[0], rows["loss"].iloc[-1]
+        steps = rows["step"].tolist()
+        charts.append(
+            Chart(
+                figures.svg(figures.learning_curve(steps, losses), f"training-{number}"),
+                f"Round {number}: loss from {first:.3f} at step {steps[0]} "
+                f"to {last:.3f} at step {steps[-1]}",
+                f"Round {number}",
+            )
+        )
+    return charts
+
+
+def of_marginals(marginals: pd.DataFrame) -> list[Chart]:
+    """Class shares before and after transport beside those aimed at, a chart a round."""
+    charts = []
+    for number, rows in marginals.groupby("round"):
+        target, before, after = (rows[name].tolist() for name in ("target", "before", "after"))
+        classes = rows["class"].tolist()
+        words = ", ".join(
+            f"{name} target {percent(t)} before {percent(b)} after {percent(a)} %"
+            for name, t, b, a in zip(classes, target, before, after, strict=True)
+        )
+        figure = figures.marginals(classes, target, before, after)
+        charts.append(
+            Chart(figures.svg(figure, f"marginals-{number}"), words, f"Labels of round {number}")
+        )
+    return charts
+
+
+def _in_words(shares: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{k} {'none' if v is None else f'{percent(v)} %'}" for k, v in shares.items())

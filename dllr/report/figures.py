@@ -1,0 +1,172 @@
+"""Charts as matplotlib figures, and figures as SVG that takes the page's ink, light or dark.
+
+Colours are those of Okabe and Ito (jfly.uni-koeln.de/color), told apart under every common colour
+blindness; series differ in line, marker or place too.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from itertools import pairwise
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+INK = "#1f2328"
+BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+_THEME = {
+    INK: "currentColor",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+    VERMILION: "var(--vermilion)",
+}
+HEADS = {"fused": BLUE, "optical": ORANGE, "sar": GREEN}
+_WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
+_STYLE: dict[Any, Any] = {
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "svg.fonttype": "none",
+}
+
+
+def class_iou(iou: Mapping[str, Mapping[str, float | None]]) -> Figure:
+    """Bars of IoU (0..1) by class, one bar a head: {head: {class: IoU, or None: no bar}}."""
+    classes = list(next(iter(iou.values())))
+    with mpl.rc_context(_STYLE):
+        figure, axes = _plot(height=0.7 + (0.16 * len(iou) + 0.14) * len(classes))
+        thick = 0.8 / len(iou)
+        for place, (head, values) in enumerate(iou.items()):
+            off = (place - (len(iou) - 1) / 2) * thick
+            there = {i + off: 100 * v for i, v in enumerate(values.values()) if v is not None}
+            axes.barh(
+                list(there), list(there.values()), thick * 0.86, color=HEADS[head], label=head
+            )
+            for row, value in there.items():
+                axes.text(value + 1, row, f"{value:.0f}", va="center", fontsize=7.5)
+        for row, name in enumerate(classes):
+            if all(values[name] is None for values in iou.values()):
+                axes.text(1, row, "neither there nor mapped", va="center", alpha=0.7)
+        _classes_down(axes, classes)
+        axes.set(xlim=(0, 105), xticks=range(0, 101, 20), xlabel="IoU (%)")
+        _legend(figure, axes)
+    return figure
+
+
+def miou_by_round(
+    test: Mapping[str, Mapping[str, float | None]],
+    validation: Mapping[str, float | None],
+    selected: int,
+) -> Figure:
+    """Mean IoU (0..1) by round: {head: {round: mIoU}} on test, {round: mIoU} on validation."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _plot(height=2.9)
+        axes.axvline(selected, color=INK, alpha=0.12, linewidth=14, solid_capstyle="round")
+        for (head, values), marker in zip(test.items(), "os^", strict=False):
+            _line(axes, values, color=HEADS[head], marker=marker, label=head)
+        _line(axes, validation, color=INK, linestyle=":", marker="x", label="fused, validation")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="round (the one in use is shaded)", ylabel="mIoU (%)")
+        axes.margins(x=0.08, y=0.15)
+        axes.grid(axis="y", color=INK, alpha=0.12)
+        _legend(figure, axes)
+    return figure
+
+
+def learning_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) -> Figure:
+    """Losses by optimiser step; NaN leaves a gap."""
+    looks = zip((INK, BLUE, VERMILION), ("-", "--", "-."), (1.6, 1.3, 1.3), strict=True)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _plot(height=2.6)
+        for (name, values), (colour, dashes, width) in zip(losses.items(), looks, strict=False):
+            axes.plot(steps, values, dashes, color=colour, linewidth=width, label=name)
+        axes.set(xlabel="step", ylabel="loss")
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color=INK, alpha=0.12)
+        _legend(figure, axes)
+    return figure
+
+
+def marginals(
+    classes: Sequence[str],
+    target: Sequence[float],
+    before: Sequence[float],
+    after: Sequence[float],
+) -> Figure:
+    """Class shares (0..1) that were aimed at, and those of the labels before and after transport."""
+    wanted, old, new = (100 * np.asarray(shares) for shares in (target, before, after))
+    rows = np.arange(len(classes))
+    with mpl.rc_context(_STYLE):
+        figure, axes = _plot(height=0.9 + 0.34 * len(classes))
+        axes.hlines(rows, old, new, color=INK, alpha=0.35, linewidth=1.5)
+        axes.plot(wanted, rows, "|", color=INK, markersize=15, markeredgewidth=2, label="target")
+        axes.plot(old, rows, "o", color=ORANGE, fillstyle="none", markersize=7, label="before",
+                  markeredgewidth=2)  # fmt: skip
+        axes.plot(new, rows, "o", color=BLUE, markersize=7, label="after")
+        _classes_down(axes, classes)
+        axes.set(xlabel="share of pixels (%)")
+        axes.set_xlim(left=0, right=1.06 * max(wanted.max(), old.max(), new.max()))
+        _legend(figure, axes)
+    return figure
+
+
+def svg(figure: Figure, name: str) -> str:
+    """An `<svg>` element to stand in a page: same figure and name, same text.
+
+    Ink and colours become the page's own (`currentColor`, `var(--blue)`, ...), so that they follow
+    light and dark. The size follows the place it stands in. Identifiers carry `name`, so that two
+    figures of one page do not meddle with one another.
+    """
+    text = StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(text, format="svg", transparent=True, metadata=nothing)
+    drawing = text.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    for colour, name_in_page in _THEME.items():
+        drawing = drawing.replace(colour, name_in_page)
+    head, body = drawing.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    assert box is not None, "matplotlib writes a viewBox"
+    body = re.sub(r' id="([^"]*)"', lambda found: found[0] if f"#{found[1]}" in body else "", body)
+    return f"<svg {box[0]}>{body.strip()}"
+
+
+def _plot(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _line(axes: Axes, values: Mapping[str, float | None], **look: Any) -> None:
+    """A line over rounds that skips what does not exist."""
+    there = {int(r): 100 * v for r, v in values.items() if v is not None}
+    axes.plot(list(there), list(there.values()), linewidth=1.6, markersize=6, **look)
+
+
+def _classes_down(axes: Axes, classes: Sequence[str]) -> None:
+    axes.set_yticks(range(len(classes)), classes)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(classes) - 0.4, -0.6)
+    axes.grid(axis="x", color=INK, alpha=0.12)
+    for above, _ in pairwise(range(len(classes))):
+        axes.axhline(above + 0.5, color=INK, alpha=0.08, linewidth=0.6)
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper left", ncols=len(names), columnspacing=1.4)

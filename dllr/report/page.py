@@ -1,0 +1,114 @@
+"""What the page shows, as plain values, and the page itself.
+
+The page is one file that asks the network for nothing, and says nothing of when or where it was
+made: same results, same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as `<svg>`, the same in words for those who cannot see it, and its caption."""
+
+    svg: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a scene; without `uri` the caption says what is missing."""
+
+    title: str
+    uri: str | None
+    alt: str
+    photo: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The six panels of a scene, and its mean IoU on the test pixels (0..1)."""
+
+    scene: str
+    miou: float | None
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template reads; shares and scores are 0..1.
+
+    Attributes:
+        source: name of the scene folder.
+        simulated: the scenes are simulated.
+        classes: name → colour `#rrggbb`.
+        selected: the round in use.
+        headline: scores of the round in use, fused head, and `gain`, its mIoU less that of round 0.
+        scenes: a row a scene: scene, split, size, crs, labelled, verdict, shift, reason.
+        windows: counts of training windows by name.
+        labelled: class → labelled pixels in the budget.
+        params: section → its keys and values.
+        scores: a row a round and head: round, head, selected, miou, validation, oa, f1, kappa.
+        confusion: a row an actual class: name, total, and cells of (share, count).
+        transport: a row a round: what the transport says of itself.
+        pictures: six panels a scene.
+        gradient: colours of the confidence panel from 0 to 100 %.
+        right, wrong: colours of the error panel.
+        limits: sentences.
+    """
+
+    source: str
+    simulated: bool
+    classes: Mapping[str, str]
+    selected: int
+    headline: Mapping[str, float | None]
+    scenes: Sequence[Row]
+    windows: Mapping[str, int]
+    labelled: Mapping[str, int]
+    params: Mapping[str, Mapping[str, Any]]
+    scores: Sequence[Row]
+    score_charts: Sequence[Chart]
+    confusion: Sequence[Row]
+    training_charts: Sequence[Chart]
+    transport: Sequence[Row]
+    transport_charts: Sequence[Chart]
+    pictures: Sequence[Picture]
+    gradient: Sequence[str]
+    right: str
+    wrong: str
+    limits: Sequence[str]
+
+
+def render(page: Page) -> str:
+    """The whole HTML document."""
+    environment = Environment(
+        loader=PackageLoader("dllr.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "count": count, "number": number}
+    return environment.get_template("page.html.j2").render(vars(page)) + "\n"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.634 → 63.4; a dash for what does not exist."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def count(value: int) -> str:
+    """Thousands apart by a thin space that does not break."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A plain number; a dash for what does not exist."""
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,121 @@
+"""Rows of the page's tables, and its sentences, from plain values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dllr.report.page import count
+
+HEADS = ("fused", "optical", "sar")
+_FEW = 5  # test scenes below which a mean over them says little about others
+
+
+def score_rows(
+    rounds: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    validation: Mapping[str, float | None],
+    selected: int,
+) -> list[dict[str, Any]]:
+    """One row a round and head; only the fused head has a score on validation."""
+    return [
+        {
+            "round": int(number),
+            "head": head,
+            "selected": int(number) == selected,
+            "validation": validation[number] if head == "fused" else None,
+            **{key: heads[head][key] for key in ("miou", "oa", "f1", "kappa")},
+        }
+        for number, heads in rounds.items()
+        for head in HEADS
+    ]
+
+
+def headline(
+    rounds: Mapping[str, Mapping[str, Mapping[str, Any]]], selected: int
+) -> dict[str, float | None]:
+    """Scores of the fused head in use, and what it gained in mIoU over round 0."""
+    here, start = rounds[str(selected)]["fused"], rounds["0"]["fused"]["miou"]
+    known = selected > 0 and here["miou"] is not None and start is not None
+    return {
+        "miou": here["miou"],
+        "oa": here["oa"],
+        "kappa": here["kappa"],
+        "gain": here["miou"] - start if known else None,
+    }
+
+
+def confusion_rows(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> list[dict[str, Any]]:
+    """One row an actual class; shares are of that row, None where the class does not occur."""
+    rows = []
+    for name, counts in zip(names, matrix.tolist(), strict=True):
+        total = sum(counts)
+        cells = [
+            {"predicted": other, "count": n, "share": n / total if total else None}
+            for other, n in zip(names, counts, strict=True)
+        ]
+        rows.append({"name": name, "total": total, "cells": cells})
+    return rows
+
+
+def spread(ranked: Sequence[str], number: int) -> list[str]:
+    """`number` of the names evenly over their order, first and last among them."""
+    places = np.linspace(0, len(ranked) - 1, min(number, len(ranked)))
+    return [ranked[place] for place in np.rint(places).astype(int)]
+
+
+def limits(
+    test_scenes: int,
+    test_pixels: int,
+    absent: Sequence[str],
+    unverified: Sequence[str],
+    simulated: bool,
+) -> list[str]:
+    """What the figures are, and what they are not.
+
+    Args:
+        test_scenes: scenes with test pixels.
+        test_pixels: pixels that were scored.
+        absent: classes without a score.
+        unverified: scenes whose SAR was left where its georeferencing puts it.
+        simulated: the scenes are simulated.
+    """
+    noun = "scene" if test_scenes == 1 else "scenes"
+    said: list[str] = []
+    said.append(
+        f"The scores are taken on {count(test_pixels)} labelled pixels of {test_scenes} test {noun}. "
+        "Neither training nor the choice of the round has seen their labels."
+    )
+    if simulated:
+        said.append(
+            "The scenes are simulated. The scores show that the chain works and let parameter "
+            "sets be compared; they do not say how well real land is mapped."
+        )
+    if test_scenes < _FEW:
+        said.append(
+            "So few scenes tell how this run did on them, and little about scenes elsewhere."
+        )
+    said.append(
+        "This is one run with one seed. Differences of a few points between rounds or heads may "
+        "be chance: repeat the run with other seeds before building on them."
+    )
+    said.append(
+        "The validation scenes that choose the round are labelled too. Their labels come on top "
+        "of the labelled budget."
+    )
+    if absent:
+        said.append(
+            f"Without a score, as neither the test labels nor the map hold them: "
+            f"{', '.join(absent)}. Means leave them out."
+        )
+    if unverified:
+        said.append(
+            f"In {len(unverified)} of the scenes the SAR image was left where its georeferencing "
+            f"puts it, since no estimate could be relied on: {', '.join(unverified)}."
+        )
+    said.append(
+        "Confidence is the network's own probability of the mapped class. How far it holds is "
+        "not measured on this page."
+    )
+    said.append("Pictures are thinned and stretched for the eye. Scores are taken on all pixels.")
+    return said

@@ -1,0 +1,204 @@
+"""Stage `report`: one page that shows what was run, how good it is and how far that holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dllr.evaluation.confusion import scores
+from dllr.files import atomic_dir, read_json
+from dllr.params.base import Section
+from dllr.params.report import Report
+from dllr.params.scenes import Scenes
+from dllr.report import charts, panels, rasters, tables
+from dllr.report.page import Page, Panel, Picture, render
+
+_TEST = 4  # the role of test pixels in results/split/roles
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The rasters of one scene; the label may be missing."""
+
+    optical: Path
+    sar: Path
+    label: Path
+    roles: Path
+    predicted: Path
+    confidence: Path
+
+
+def run(
+    *,
+    records: Path,
+    coregistered: Path,
+    labels: Path,
+    split: Path,
+    trained: Path,
+    evaluation: Path,
+    maps: Path,
+    out: Path,
+    demo: Mapping[str, object],
+    scenes: Scenes,
+    model: Section,
+    train: Section,
+    warmup: Section,
+    rounds: Mapping[str, int],
+    pseudo_label: Section,
+    train_round: Section,
+    report: Report,
+) -> None:
+    """Write `out`/index.html: one self-contained page, the same bytes for the same results."""
+    index = pd.read_csv(records / "index.csv", dtype=str, keep_default_na=False)
+    metrics = read_json(evaluation / "metrics.json")
+    selection = read_json(evaluation / "selection.json")
+    summary = read_json(split / "summary.json")
+    by_scene = pd.read_csv(evaluation / "confusion_by_scene.csv", dtype={"scene": str})
+    confusion = pd.read_csv(evaluation / "confusion.csv")
+    marginals = pd.read_csv(evaluation / "marginals.csv")
+    history = pd.read_csv(evaluation / "history.csv")
+
+    names: list[str] = metrics["classes"]
+    selected = int(metrics["selected_round"])
+    fused = metrics["rounds"][str(selected)]
+    colours = {name: scenes.label.classes[name].colour for name in names}
+    root = Path(scenes.root)
+    rows = _scene_rows(index, summary["scenes"], coregistered)
+    matrix = _matrix(confusion, names)
+    ranked = _ranked(by_scene, names, selected, summary["scenes"])
+    sections = {"model": model, "train": train, "warmup": warmup}
+    if rounds:
+        sections |= {"pseudo_label": pseudo_label, "train_round": train_round}
+
+    page = Page(
+        source=root.name if root.is_absolute() else str(root),
+        simulated=bool(demo),
+        classes=colours,
+        selected=selected,
+        headline=tables.headline(metrics["rounds"], selected),
+        scenes=rows,
+        windows=summary["windows"],
+        labelled={name: int(summary["labelled_pixels"].get(name, 0)) for name in names},
+        params={name: section.model_dump() for name, section in sections.items()},
+        scores=tables.score_rows(metrics["rounds"], selection["validation_miou"], selected),
+        score_charts=charts.of_scores(metrics["rounds"], selection["validation_miou"], selected),
+        confusion=tables.confusion_rows(matrix, names),
+        training_charts=charts.of_training(history),
+        transport=[{"round": r, **read_json(trained / r / "labels.json")} for r in rounds],
+        transport_charts=charts.of_marginals(marginals),
+        pictures=[
+            _picture(
+                scene,
+                ranked[scene],
+                _Files(
+                    optical=coregistered / scene / "optical.tif",
+                    sar=coregistered / scene / "sar.tif",
+                    label=labels / f"{scene}.tif",
+                    roles=split / "roles" / f"{scene}.tif",
+                    predicted=maps / scene / "class.tif",
+                    confidence=maps / scene / "confidence.tif",
+                ),
+                list(colours.values()),
+                report.picture_size,
+            )
+            for scene in tables.spread(list(ranked), report.pictures)
+        ],
+        gradient=panels.gradient(),
+        right=panels.RIGHT,
+        wrong=panels.WRONG,
+        limits=tables.limits(
+            test_scenes=sum(miou is not None for miou in ranked.values()),
+            test_pixels=int(matrix.sum()),
+            absent=[name for name, iou in fused["fused"]["iou"].items() if iou is None],
+            unverified=[row["scene"] for row in rows if row["verdict"] == "unverified"],
+            simulated=bool(demo),
+        ),
+    )
+    with atomic_dir(out) as folder:
+        (folder / "index.html").write_text(render(page), encoding="utf-8")
+
+
+def _scene_rows(
+    index: pd.DataFrame, splits: Mapping[str, str], coregistered: Path
+) -> list[dict[str, Any]]:
+    rows = []
+    for row in index.to_dict("records"):
+        evidence = read_json(coregistered / row["scene"] / "record.json")["registration"]
+        rows.append(
+            {
+                "scene": row["scene"],
+                "split": splits[row["scene"]],
+                "width": int(row["width"]),
+                "height": int(row["height"]),
+                "crs": row["crs"],
+                "labelled": row["label"] != "",
+                "verdict": evidence["verdict"],
+                "shift": evidence.get("shift_px"),
+                "reason": evidence["reason"],
+            }
+        )
+    return rows
+
+
+def _matrix(counts: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """(K, K) from rows actual, predicted, count."""
+    matrix = np.zeros((len(names), len(names)), np.int64)
+    places = {name: place for place, name in enumerate(names)}
+    rows, columns = counts["actual"].map(places), counts["predicted"].map(places)
+    np.add.at(matrix, (rows.to_numpy(), columns.to_numpy()), counts["count"].to_numpy())
+    return matrix
+
+
+def _ranked(
+    by_scene: pd.DataFrame, names: Sequence[str], selected: int, splits: Mapping[str, str]
+) -> dict[str, float | None]:
+    """Test scenes and their mean IoU in the round in use, best first, those without one last."""
+    used = by_scene[
+        (by_scene["round"] == selected)
+        & (by_scene["head"] == "fused")
+        & (by_scene["split"] == "test")
+    ]
+    found: dict[str, float | None] = {name: None for name, part in splits.items() if part == "test"}
+    for scene, counts in used.groupby("scene"):
+        found[str(scene)] = scores(_matrix(counts, names), names)["miou"]
+    return dict(sorted(found.items(), key=lambda item: (item[1] is None, -(item[1] or 0), item[0])))
+
+
+def _picture(
+    scene: str, miou: float | None, files: _Files, colours: Sequence[str], size: int
+) -> Picture:
+    shape = rasters.shape_within(files.optical, size)
+    optical, names = rasters.bands(files.optical, shape)
+    sar, sar_names = rasters.bands(files.sar, shape)
+    predicted = rasters.index(files.predicted, shape)
+    confidence = rasters.index(files.confidence, shape)
+    shown = [
+        ("optical", panels.optical(optical, names), True),
+        (f"SAR {sar_names[0] or ''}".strip(), panels.sar(sar), True),
+        ("label", None, False),
+        ("map", panels.classes(predicted, colours), False),
+        ("confidence", panels.confidence(confidence), False),
+        ("error", None, False),
+    ]
+    if files.label.exists():
+        actual = rasters.index(files.label, shape)
+        test = rasters.index(files.roles, shape) == _TEST
+        shown[2] = ("label", panels.classes(actual, colours), False)
+        shown[5] = ("error", panels.errors(actual, predicted, test), False)
+    return Picture(
+        scene,
+        miou,
+        [
+            Panel(
+                title,
+                None if picture is None else panels.data_uri(picture, photo),
+                "no label" if picture is None else f"{scene}, {title}",
+                photo,
+            )
+            for title, picture, photo in shown
+        ],
+    )

@@ -1,0 +1,290 @@
+"""A small tree of results, in the formats the stages write, to build the page from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+from rasterio.transform import from_origin
+from scipy.ndimage import gaussian_filter
+
+from dllr.evaluation.confusion import confusion, scores
+from dllr.params.base import Section
+from dllr.params.report import Report
+from dllr.params.scenes import Label, LandClass, Optical, Sar, Scenes
+from dllr.stages import report
+
+CLASSES = {
+    "farmland": "#E3C56B",
+    "city": "#B2182B",
+    "village": "#EF8A62",
+    "water": "#2166AC",
+    "forest": "#1B7837",
+    "road": "#4D4D4D",
+    "others": "#C2A5CF",
+}
+NAMES = list(CLASSES)
+HEADS = {"fused": 0.0, "optical": 0.06, "sar": 0.14}  # and how many more pixels each gets wrong
+
+
+class Training(Section):
+    """Stands for the sections that the page only lists."""
+
+    seed: int
+    steps: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """Where the results lie, and what the stage is to be told beside them."""
+
+    folder: Path
+    rounds: Mapping[str, int]
+    scenes: Scenes
+    simulated: bool
+
+    def build(self, out: Path, pictures: int = 4, picture_size: int = 160) -> str:
+        """The page that the stage writes to `out`."""
+        train = Training(seed=3, steps=200, learning_rate=0.002)
+        report.run(
+            records=self.folder / "scenes",
+            coregistered=self.folder / "coregistered",
+            labels=self.folder / "labels",
+            split=self.folder / "split",
+            trained=self.folder / "rounds",
+            evaluation=self.folder / "evaluation",
+            maps=self.folder / "maps",
+            out=out,
+            demo={"country": object()} if self.simulated else {},
+            scenes=self.scenes,
+            model=train,
+            train=train,
+            warmup=train,
+            rounds=self.rounds,
+            pseudo_label=train,
+            train_round=train,
+            report=Report(pictures=pictures, picture_size=picture_size),
+        )
+        return (out / "index.html").read_text(encoding="utf-8")
+
+
+def make(
+    folder: Path,
+    *,
+    rounds: int = 2,
+    splits: Mapping[str, str],
+    unlabelled: Sequence[str] = (),
+    bands: Sequence[str] = ("blue", "green", "red", "nir"),
+    root: str = "data/demo",
+    simulated: bool = True,
+    size: int = 192,
+    absent: str | None = "others",
+) -> SmallRun:
+    """Write results of round 0..`rounds` for the scenes of `splits`: {name: split}."""
+    rng = np.random.default_rng(5)
+    numbers = [str(number) for number in range(rounds + 1)]
+    counted: list[dict[str, Any]] = []
+    total = {(r, h): np.zeros((len(NAMES),) * 2, np.int64) for r in numbers for h in HEADS}
+    for place, (scene, split) in enumerate(splits.items()):
+        actual = _cover(rng, size, NAMES.index(absent) if absent else None)
+        _write_images(folder / "coregistered" / scene, rng, actual, bands, place)
+        labelled = scene not in unlabelled
+        role = {"train": 0, "validation": 3, "test": 4}[split]
+        if labelled:
+            _raster(folder / "labels" / f"{scene}.tif", actual[None], nodata=255)
+        _raster(
+            folder / "split" / "roles" / f"{scene}.tif", np.full((1, size, size), role, np.uint8)
+        )
+        for number in numbers:
+            for head, worse in HEADS.items():
+                wrong = 0.30 + worse - 0.06 * int(number) + 0.03 * place
+                predicted = _mistaken(rng, actual, wrong)
+                if labelled and split == "test":
+                    matrix = confusion(actual, predicted, len(NAMES))
+                    total[number, head] += matrix
+                    counted += _long(matrix, round=int(number), head=head, split=split, scene=scene)
+        sure = 100 * (1 - gaussian_filter((predicted != actual).astype(float), 3))
+        sure = np.where(actual == 255, 255, sure).astype(np.uint8)
+        _raster(folder / "maps" / scene / "class.tif", predicted[None], nodata=255)
+        _raster(folder / "maps" / scene / "confidence.tif", sure[None], nodata=255)
+    _write_tables(folder, splits, unlabelled, size)
+    _write_evaluation(folder / "evaluation", total, numbers, counted)
+    for number in numbers[1:]:
+        _json(folder / "rounds" / number / "labels.json", _transport())
+    land = {name: LandClass(codes=[i + 1], colour=c) for i, (name, c) in enumerate(CLASSES.items())}
+    settings = Scenes(
+        root=root,
+        optical=Optical(
+            pattern="{scene}/optical.tif",
+            bands={name: i + 1 for i, name in enumerate(bands)},
+            scale=1e-4,
+            offset=0.0,
+            nodata=None,
+        ),
+        sar=Sar(pattern="{scene}/sar.tif", bands={"VV": 1}, unit="db", nodata=None),
+        label=Label(pattern="{scene}/label.tif", classes=land, ignore=[0]),
+    )
+    chain = {number: int(number) - 1 for number in numbers[1:]}
+    return SmallRun(folder, chain, settings, simulated)
+
+
+def _cover(rng: np.random.Generator, size: int, absent: int | None) -> np.ndarray:
+    """Patches of classes, 255 in a corner."""
+    fields = [gaussian_filter(rng.normal(size=(size, size)), 9) for _ in NAMES]
+    if absent is not None:
+        fields[absent][:] = -9
+    index = np.argmax(fields, axis=0).astype(np.uint8)
+    index[: size // 6, : size // 5] = 255
+    return index
+
+
+def _mistaken(rng: np.random.Generator, actual: np.ndarray, share: float) -> np.ndarray:
+    """The truth, with patches of another class over about that share of it."""
+    noise = gaussian_filter(rng.normal(size=actual.shape), 3)
+    other = np.roll(actual, 25, axis=1)
+    wrong = (noise > np.quantile(noise, 1 - share)) & (other != 255)
+    return np.where((actual != 255) & wrong, other, actual).astype(np.uint8)
+
+
+def _write_images(
+    folder: Path, rng: np.random.Generator, cover: np.ndarray, bands: Sequence[str], place: int
+) -> None:
+    tone = rng.uniform(400, 3000, size=(256, len(bands)))
+    grain = rng.normal(scale=90, size=(len(bands), *cover.shape))
+    optical = np.clip(np.moveaxis(tone[cover], -1, 0) + grain, 1, None).astype(np.uint16)
+    optical[:, cover == 255] = 0
+    _raster(folder / "optical.tif", optical, nodata=0, names=bands)
+    power = rng.gamma(4, 1 / 4, size=cover.shape) * rng.uniform(0.02, 0.4, size=256)[cover]
+    sar = np.where(cover == 255, np.nan, 10 * np.log10(power)).astype(np.float32)
+    _raster(folder / "sar.tif", sar[None], nodata=float("nan"), names=["VV"])
+    facts: dict[str, Any] = {"estimator": "mutual_information"}
+    if place % 3 == 2:
+        facts |= {"verdict": "unverified", "reason": "only 12% of the pixels are valid in both"}
+    else:
+        facts |= {
+            "verdict": "applied",
+            "reason": "plausible; mutual information and edge correlation both rose",
+            "shift_px": 1.37 + place,
+        }
+    _json(folder / "record.json", {"scene": folder.name, "registration": facts})
+
+
+def _write_tables(
+    folder: Path, splits: Mapping[str, str], unlabelled: Sequence[str], size: int
+) -> None:
+    index = pd.DataFrame(
+        {
+            "scene": scene,
+            "optical": f"/somewhere/{scene}/optical.tif",
+            "sar": f"/somewhere/{scene}/sar.tif",
+            "label": "" if scene in unlabelled else f"/somewhere/{scene}/label.tif",
+            "width": size,
+            "height": size,
+            "crs": "EPSG:32650",
+        }
+        for scene in splits
+    )
+    (folder / "scenes").mkdir(parents=True)
+    index.to_csv(folder / "scenes" / "index.csv", index=False)
+    pixels = {name: 12_345 // (place + 1) for place, name in enumerate(NAMES)}
+    windows = {"train": 120, "validation": 40, "test": 40, "labelled": 12, "calibration": 4}
+    summary = {"scenes": dict(splits), "windows": windows, "labelled_pixels": pixels}
+    _json(folder / "split" / "summary.json", summary)
+
+
+def _write_evaluation(
+    folder: Path,
+    total: Mapping[tuple[str, str], np.ndarray],
+    numbers: Sequence[str],
+    counted: Sequence[Mapping[str, Any]],
+) -> None:
+    selected = numbers[-1]
+    found = {r: {h: scores(total[r, h], NAMES) for h in HEADS} for r in numbers}
+    metrics = {"classes": NAMES, "selected_round": int(selected), "rounds": found}
+    _json(folder / "metrics.json", metrics)
+    validation = {number: 0.55 + 0.03 * int(number) for number in numbers}
+    selection = {"selected_round": int(selected), "validation_miou": validation}
+    _json(folder / "selection.json", selection)
+    used = pd.DataFrame(_long(total[selected, "fused"]))
+    used.to_csv(folder / "confusion.csv", index=False)
+    columns = ["round", "head", "split", "scene", "actual", "predicted", "count"]
+    by_scene = pd.DataFrame(counted, columns=columns)
+    by_scene.to_csv(folder / "confusion_by_scene.csv", index=False)
+    steps = np.arange(10, 210, 10)
+    history = [
+        {
+            "round": int(number),
+            "step": step,
+            "loss": 2 * np.exp(-step / 70) + 0.3,
+            "supervised": 1.4 * np.exp(-step / 60) + (0.2 if int(number) else 0.3),
+            "unlabelled": 0.6 * np.exp(-step / 90) + 0.1 if int(number) else 0.0,
+            "learning_rate": 0.002,
+        }
+        for number in numbers
+        for step in steps
+    ]
+    pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+    shares = _transport()
+    marginals = [
+        {"round": r, "class": n, **{k: shares[k][n] for k in ("target", "before", "after")}}
+        for r in numbers[1:]
+        for n in NAMES
+    ]
+    header = ["round", "class", "target", "before", "after"]
+    pd.DataFrame(marginals, columns=header).to_csv(folder / "marginals.csv", index=False)
+
+
+def _transport() -> dict[str, Any]:
+    target = np.array([30, 12, 8, 16, 25, 4, 5]) / 100
+    before = np.array([41, 9, 5, 15, 27, 1, 2]) / 100
+    return {
+        "classes": NAMES,
+        "temperature": 1.31,
+        "target": dict(zip(NAMES, target.tolist(), strict=True)),
+        "before": dict(zip(NAMES, before.tolist(), strict=True)),
+        "after": dict(zip(NAMES, ((target + before) / 2).tolist(), strict=True)),
+        "potentials": dict.fromkeys(NAMES, 0.1),
+        "residual": 4.2e-7,
+        "iterations": 31,
+        "converged": True,
+        "pixels": 1_234_567,
+        "sample": 20_000,
+    }
+
+
+def _long(matrix: np.ndarray, **facts: Any) -> list[dict[str, Any]]:
+    return [
+        {**facts, "actual": a, "predicted": p, "count": int(matrix[i, j])}
+        for i, a in enumerate(NAMES)
+        for j, p in enumerate(NAMES)
+    ]
+
+
+def _raster(
+    path: Path, values: np.ndarray, nodata: float | None = None, names: Sequence[str] = ()
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = {
+        "driver": "GTiff",
+        "count": len(values),
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "dtype": values.dtype,
+        "crs": "EPSG:32650",
+        "transform": from_origin(500_000, 3_400_000, 5, 5),
+        "nodata": nodata,
+    }
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(values)
+        for band, name in enumerate(names, 1):
+            target.set_band_description(band, name)
+
+
+def _json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
