@@ -1,0 +1,64 @@
+import re
+
+import pytest
+from matplotlib.figure import Figure
+
+from dllr.report import figures
+
+IOU = {
+    "fused": {"water": 0.8, "road": None},
+    "optical": {"water": 0.7, "road": None},
+    "sar": {"water": 0.0, "road": None},
+}
+
+
+def drawn() -> dict[str, Figure]:
+    rounds = {"0": 0.5, "1": None, "2": 0.6}
+    return {
+        "iou": figures.class_iou(IOU),
+        "rounds": figures.miou_by_round({"fused": rounds, "sar": rounds}, rounds, selected=2),
+        "training": figures.learning_curve([1, 2, 3], {"loss": [2.0, float("nan"), 1.0]}),
+        "marginals": figures.marginals(["water", "road"], [0.9, 0.1], [1.0, 0.0], [0.95, 0.05]),
+    }
+
+
+@pytest.mark.parametrize("name", drawn())
+def test_same_figure_same_text(name: str) -> None:
+    first = figures.svg(drawn()[name], name)
+    assert figures.svg(drawn()[name], name) == first
+    assert first.startswith("<svg viewBox=") and first.endswith("</svg>")
+    assert "http" not in first
+    assert not re.search("matplotlib", first, flags=re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", drawn())
+def test_ink_and_colours_are_the_pages_own(name: str) -> None:
+    text = figures.svg(drawn()[name], name)
+    assert "currentColor" in text
+    for colour in (figures.INK, figures.BLUE, figures.ORANGE, figures.GREEN, figures.VERMILION):
+        assert colour not in text
+
+
+def test_two_figures_share_no_identifier() -> None:
+    ids = [
+        set(re.findall(r' id="([^"]+)"', figures.svg(drawn()["rounds"], name)))
+        for name in ("one", "other")
+    ]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
+
+
+def test_what_an_identifier_stands_for_is_there() -> None:
+    text = figures.svg(drawn()["rounds"], "rounds")
+    wanted = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    assert wanted == set(re.findall(r' id="([^"]+)"', text))
+
+
+def test_bars_are_as_long_as_the_scores() -> None:
+    axes = figures.class_iou(IOU).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [80.0, 70.0, 0.0]
+    assert "neither there nor mapped" in [text.get_text() for text in axes.texts]
+
+
+def test_a_round_without_score_is_left_out() -> None:
+    line = drawn()["rounds"].axes[0].get_lines()[1]
+    assert line.get_xydata().tolist() == [[0, 50], [2, 60]]
