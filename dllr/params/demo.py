@@ -7,6 +7,7 @@ from pydantic import Field
 from dllr.params.base import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
+MaxHalf = Annotated[float, Field(ge=0, le=0.5)]
 
 
 class Country(Section):
@@ -16,10 +17,13 @@ class Country(Section):
     scenes: Annotated[int, Field(ge=3, le=1000)]
     size: Annotated[int, Field(ge=128, le=16384)]
     pixel: Annotated[float, Field(gt=0)]
+    sar_pixel: Annotated[float, Field(gt=0)]
     looks: Annotated[float, Field(ge=1)]
-    cloud: Share
-    nodata: Share
+    cloud: MaxHalf
+    heavy_cloud: Share
+    nodata: MaxHalf
+    wedge: Share
     max_shift: Annotated[float, Field(ge=0)]
-    max_rotation: Annotated[float, Field(ge=0)]
+    max_rotation: Annotated[float, Field(ge=0, le=10)]
     max_scale: Annotated[float, Field(ge=0, lt=0.1)]
     unlabelled: Annotated[int, Field(ge=0)]
