@@ -1,0 +1,26 @@
+"""MLflow as a view of what came out: numbers live in files first, losing MLflow loses nothing.
+
+What a run is (`identity`), what it shows (`view`), where it is kept (`store`), and when it is
+posted: while a stage trains (`live`), after the last stage, or by hand (`post`). Importing this
+package is cheap; MLflow and DVC, which take seconds, are imported where they are needed.
+
+The store is `mlflow.db` in the project's root with its files in `mlartifacts/`, unless
+`MLFLOW_TRACKING_URI` names another. `DLLR_TRACK=0` turns off what is posted while stages run.
+"""
+
+from pathlib import Path
+
+from dllr.tracking.live import post_when_done, watch
+
+__all__ = ["post_when_done", "track", "watch"]
+
+
+def track(root: Path) -> str:
+    """Post whatever is missing in MLflow about the project in `root`; a line that says how much.
+
+    Raises:
+        TrackingError: the pipeline cannot be read or the store cannot be written.
+    """
+    from dllr.tracking.post import post
+
+    return post(root)

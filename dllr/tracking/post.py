@@ -1,0 +1,61 @@
+"""Posting everything that dvc.lock records: at the end of a pipeline, or by hand."""
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from dllr.files import file_digest
+from dllr.tracking.identity import planned_stages, recorded_stages, settled
+from dllr.tracking.store import Store
+from dllr.tracking.view import data_name, stage_view, state_view
+
+
+def post(root: Path, *, patience: float = 60.0) -> str:
+    """Make MLflow show what dvc.lock records; a line that says how much was missing.
+
+    One run for the state of the sources, one below it for each stage. Only stages whose entry in
+    dvc.lock belongs to that state, and whose outputs lie in the project as recorded, are posted.
+    A store that is not there yet is made, even when there is nothing to post.
+    """
+    store = Store(root, patience)
+    planned = planned_stages(root, outs=True)
+    state, current = settled(recorded_stages(root), planned)
+    made = {name: stage for name, stage in current.items() if stage.outs == planned[name].outs}
+    if not made:
+        return f"nothing to post to {store.uri} yet: dvc.lock records no stage that is current"
+    whole = state_view(root, state, made, _tags(root))
+    children = [stage_view(root, state, stage, made, planned) for stage in made.values()]
+    with store.writing():
+        experiment = store.experiment(data_name(state))
+        known = store.runs(experiment, state.key)
+        before = store.ensure(experiment, whole, known).info.status
+        counts: Counter[str] = Counter()
+        for child in children:
+            counts[store.put(experiment, child, known, parent=whole)] += 1
+        # The whole comes last: a crash before leaves it to be posted.
+        status = "FINISHED" if len(made) == len(planned) else before
+        counts[store.put(experiment, whole, known, status=status)] += 1
+        store.settle(experiment)
+    done = ", ".join(f"{counts[word]} {word}" for word in ("posted", "updated", "unchanged"))
+    return f"runs in {store.uri}: {done}"
+
+
+def _tags(root: Path) -> dict[str, str]:
+    """Where the state is written down: dvc.lock's digest and git's commit, if there is one."""
+    tags = {"dvc.lock": file_digest(root / "dvc.lock")[:16]}
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit:
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+        tags["mlflow.source.git.commit"] = commit
+        tags["git"] = "changed since the commit" if changes else "as in the commit"
+    return tags
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:  # no git here
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

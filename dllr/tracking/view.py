@@ -1,0 +1,305 @@
+"""What a run shows, read from files: params, tags, metric points, data sets and artifacts.
+
+Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
+round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
+`rounds/<head>/<score>` with the round as step. A training stage's run: the columns of its
+history by step, and `test/<head>/<score>` of its round.
+"""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dllr.files import digest, file_digest, read_json
+from dllr.tracking.identity import Stage, State
+
+SCORES = ("miou", "oa", "f1", "kappa")
+TRAINING = ("warmup", "train_round")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric."""
+
+    key: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Data a run read: its path, and DVC's hash of its content."""
+
+    path: str
+    hash: str
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).name if self.path.startswith("/") else self.path
+
+
+@dataclass
+class View:
+    """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text."""
+
+    key: str
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    points: list[Point] = field(default_factory=list)
+    data_sets: list[DataSet] = field(default_factory=list)
+    artifacts: dict[str, Path | str] = field(default_factory=dict)
+    started: float | None = None  # s since the epoch; None = as `ended`
+    ended: float | None = None  # s since the epoch
+
+    def digest(self) -> str:
+        """Of everything shown: equal digests, nothing to post."""
+        contents = {
+            name: file_digest(value) if isinstance(value, Path) else value
+            for name, value in self.artifacts.items()
+        }
+        points = [(point.key, repr(point.value), point.step) for point in self.points]
+        sets = [(data.path, data.hash) for data in self.data_sets]
+        return digest(self.name, self.params, self.tags, points, sets, contents)
+
+
+def state_view(
+    root: Path, state: State, made: dict[str, Stage], tags: dict[str, str] | None = None
+) -> View:
+    """The run of a state of the sources.
+
+    Args:
+        root: the project's folder.
+        state: what the run is about.
+        made: its stages whose outputs lie in the project as dvc.lock records them.
+        tags: more tags (git commit, digest of dvc.lock).
+    """
+    params = nested(state.params)
+    tags = {"set": data_name(state), **_facts(params), **(tags or {})}
+    words = [tags["set"], tags.get("method", "")]
+    words += [f"{tags['labelled_tiles']} tiles"] if "labelled_tiles" in tags else []
+    view = View(
+        state.key,
+        " ".join([word for word in words if word] + [state.key[:6]]),
+        flattened(params),
+        tags,
+        data_sets=_scene_folder(state, made),
+        artifacts={"params.yaml": _yaml(params)},
+    )
+    for stage in made.values():
+        folder = output(root, stage)
+        if stage.kind == "evaluate":
+            _add_evaluation(view, folder)
+        elif stage.kind == "report":
+            files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+            view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
+    view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
+    return view
+
+
+def _add_evaluation(view: View, folder: Path) -> None:
+    metrics = read_json(folder / "metrics.json")
+    selected = str(metrics["selected_round"])
+    view.points.append(Point("selected_round", float(selected)))
+    view.points += _scores(metrics["rounds"][selected]["fused"])
+    for head in ("optical", "sar"):
+        view.points += _scores(metrics["rounds"][selected].get(head, {}), f"{head}/")
+    for name, heads in metrics["rounds"].items():
+        for head, scores in heads.items():
+            view.points += _scores(scores, f"rounds/{head}/", int(name))
+    selection = folder / "selection.json"
+    if selection.exists():
+        validation = read_json(selection)["validation_miou"]
+        view.points += [
+            Point("rounds/validation_miou", value, int(name))
+            for name, value in validation.items()
+            if value is not None
+        ]
+    for name in ("metrics.json", "selection.json", "confusion.csv"):
+        if (folder / name).exists():
+            view.artifacts[name] = folder / name
+
+
+def stage_view(
+    root: Path,
+    state: State,
+    stage: Stage,
+    made: dict[str, Stage],
+    planned: dict[str, Stage],
+) -> View:
+    """The run of one stage within a state; of a stage that still runs if it is not in `made`.
+
+    A stage that two states share has a run under each, so that each is complete in a comparison;
+    the tag `dllr.stage` is the same in both.
+    """
+    names = set().union(*(other.outs for other in planned.values())) | {_root(state)}
+    view = View(
+        digest(state.key, stage.key),
+        stage.name,
+        flattened(nested(stage.params)),
+        {"stage": stage.name, "dllr.stage": stage.key},
+        data_sets=[
+            DataSet(path, value)
+            for path, value in sorted(stage.deps.items())
+            if value and _is_data(path, names)
+        ],
+    )
+    if stage.name not in made:
+        return view
+    folder = output(root, stage)
+    view.ended = _modified(folder)
+    if stage.kind in TRAINING:
+        view.points += history_points(folder / "history.csv")
+        round_name = stage.item or "0"
+        for other in made.values():
+            if other.kind == "evaluate":
+                rounds = read_json(output(root, other) / "metrics.json")["rounds"]
+                for head, scores in rounds.get(round_name, {}).items():
+                    view.points += _scores(scores, f"test/{head}/")
+    elif stage.kind == "pseudo_label":
+        view.points += _transport(read_json(folder / "summary.json"))
+    return view
+
+
+def _is_data(path: str, names: set[str]) -> bool:
+    place = PurePosixPath(path)
+    return any(place.is_relative_to(n) or PurePosixPath(n).is_relative_to(place) for n in names)
+
+
+def history_points(path: Path) -> list[Point]:
+    """The rows of a history.csv so far; a last line that is still being written is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    complete = text[: text.rfind("\n") + 1]
+    points = []
+    for row in csv.DictReader(complete.splitlines()):
+        for name, value in row.items():
+            if name not in ("round", "step") and value:
+                points.append(Point(metric_name(name), float(value), int(row["step"])))
+    return points
+
+
+def _transport(summary: dict[str, Any]) -> list[Point]:
+    names = ("temperature", "residual", "iterations", "converged", "pixels", "sample")
+    points = [Point(name, float(summary[name])) for name in names if summary.get(name) is not None]
+    for kind in ("target", "before", "after"):
+        shares = summary.get(kind) or {}
+        points += [Point(_class_metric(kind, name), value) for name, value in shares.items()]
+    return points
+
+
+def _scores(scores: dict[str, Any], prefix: str = "", step: int = 0) -> list[Point]:
+    points = [
+        Point(f"{prefix}{name}", scores[name], step)
+        for name in SCORES
+        if scores.get(name) is not None
+    ]
+    for name, value in scores.get("iou", {}).items():
+        if value is not None:
+            points.append(Point(prefix + _class_metric("iou", name), value, step))
+    return points
+
+
+def _class_metric(kind: str, name: str) -> str:
+    return f"{kind}/{metric_name(name).replace('/', '_')}"
+
+
+def metric_name(name: str) -> str:
+    """`name` with what MLflow does not take in names replaced by `_`."""
+    return re.sub(r"[^/\w.\- :]", "_", name)
+
+
+def storable(value: float) -> float:
+    """`value` as MLflow's databases keep it: infinities become the largest numbers."""
+    largest = 1.7976931348623157e308
+    return math.copysign(largest, value) if math.isinf(value) else float(value)
+
+
+def output(root: Path, stage: Stage) -> Path:
+    """The folder a stage writes: its first output, or the one that its output files share."""
+    path = root / next(iter(stage.outs))
+    return path if path.is_dir() else path.parent
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def data_name(state: State) -> str:
+    """The data set's name: the last part of `scenes.root`."""
+    return PurePosixPath(_root(state)).name or "scenes"
+
+
+def _root(state: State) -> str:
+    scenes = nested(state.params).get("scenes") or {}
+    return str(PurePosixPath(str(scenes.get("root", ""))))
+
+
+def _scene_folder(state: State, made: dict[str, Stage]) -> list[DataSet]:
+    root = PurePosixPath(_root(state))
+    for stage in made.values():
+        for path, value in stage.deps.items():
+            if PurePosixPath(path) == root and value:
+                return [DataSet(path, value)]
+    return []
+
+
+def _facts(params: dict[str, Any]) -> dict[str, str]:
+    """What people filter runs by."""
+    tags = {}
+    supervised = params.get("rounds") == {}
+    method = "supervised" if supervised else params.get("train_round", {}).get("method")
+    budget = params.get("split", {}).get("labelled_tiles")
+    for name, value in (("method", method), ("labelled_tiles", budget)):
+        if value is not None:
+            tags[name] = str(value)
+    for path, value in _leaves(params):
+        if path[-1] == "seed":
+            tags[f"seed.{path[0]}"] = str(value)
+    return tags
+
+
+def nested(params: dict[str, Any]) -> dict[str, Any]:
+    """Values by dotted key (`train`, `split.seed`) as one tree."""
+    tree: dict[str, Any] = {}
+    for key, value in params.items():
+        *parents, last = key.split(".")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return tree
+
+
+def flattened(params: dict[str, Any]) -> dict[str, str]:
+    """A tree of values as MLflow's params: dotted keys, text."""
+    return {
+        metric_name(".".join(path)): value if isinstance(value, str) else json.dumps(value)
+        for path, value in _leaves(params)
+    }
+
+
+def _leaves(
+    tree: dict[str, Any], at: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*at, str(key)))
+        else:
+            yield (*at, str(key)), value
+
+
+def _yaml(params: dict[str, Any]) -> str:
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    text = StringIO()
+    YAML(typ="safe", pure=True).dump(params, text)
+    return text.getvalue()

@@ -1,0 +1,170 @@
+"""What `dllr track` leaves in the store, read back through MLflow's client."""
+
+from pathlib import Path
+
+import pytest
+
+from tracked_project import Project, commit
+
+from dllr.tracking import track
+
+STAGES = ["scenes", "split", "warmup", "pseudo_label@1", "train_round@1", "evaluate", "report"]
+
+
+def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -> None:
+    line = track(project.root)
+    assert line.endswith("8 posted, 0 updated, 0 unchanged")
+    (whole,) = project.wholes()
+    assert whole["experiment"] == "islands"
+    assert whole["status"] == "FINISHED"
+    assert whole["name"].startswith("islands self_training 16 tiles ")
+    assert whole["params"]["train.learning_rate"] == "0.002"
+    assert whole["params"]["scenes.optical.scale"] == "0.0001"
+    assert whole["params"]["warmup.steps"] == "12000"
+    assert {"seed.split": "3", "seed.train": "0", "method": "self_training"}.items() <= whole[
+        "tags"
+    ].items()
+    assert whole["metrics"]["miou"] == 0.6
+    assert whole["metrics"]["iou/built-up _dense_"] == 0.6
+    assert whole["metrics"]["sar/miou"] == pytest.approx(0.4)
+    rounds = [(step, value) for step, value, _ in whole["history"]["rounds/fused/miou"]]
+    assert rounds == [(0, 0.5), (1, 0.6)]
+    assert [name for name, _ in whole["inputs"]] == ["data/islands"]
+    assert whole["inputs"][0][1].endswith(".dir")
+    files = ["confusion.csv", "metrics.json", "params.yaml", "report/index.html", "selection.json"]
+    assert whole["artifacts"] == files
+
+    children = project.children(whole)
+    assert sorted(children) == sorted(STAGES)
+    assert all(child["status"] == "FINISHED" for child in children.values())
+    student = children["train_round@1"]
+    assert len(student["history"]["loss"]) == 1200
+    assert student["history"]["loss"][-1][:2] == (11990, 1 / 11991)
+    assert "unlabelled" not in student["metrics"]  # an empty column has no points
+    assert student["metrics"]["test/fused/miou"] == 0.6
+    assert children["warmup"]["metrics"]["test/fused/miou"] == 0.5
+    assert student["params"]["train_round.method"] == "self_training"
+    assert "split.seed" not in student["params"]
+    assert [n for n, _ in student["inputs"]] == ["results/pseudo_labels/1", "results/rounds/0"]
+    assert children["pseudo_label@1"]["metrics"]["target/water"] == 0.25
+
+
+def test_posting_twice_changes_nothing(project: Project) -> None:
+    track(project.root)
+    before = project.dump()
+    assert track(project.root).endswith("0 posted, 0 updated, 8 unchanged")
+    assert project.dump() == before
+
+
+def test_a_post_that_was_cut_short_is_completed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dllr.tracking.store import Store
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_log_data", broken)
+        with pytest.raises(KeyboardInterrupt):
+            track(project.root)
+    track(project.root)
+    (whole,) = project.wholes()
+    children = project.children(whole)
+    assert sorted(children) == sorted(STAGES)
+    assert len(children["warmup"]["history"]["loss"]) == 1200
+
+
+def test_a_commit_updates_a_tag_and_makes_no_run(project: Project) -> None:
+    track(project.root)
+    (whole,) = project.wholes()
+    assert whole["tags"]["git"] == "as in the commit"
+    ids = project.dump().keys()
+    project.run("git", "add", "dvc.lock")
+    head = commit(project, "results")
+    assert track(project.root).endswith("0 posted, 1 updated, 7 unchanged")
+    assert project.dump().keys() == ids
+    (whole,) = project.wholes()
+    assert whole["tags"]["mlflow.source.git.commit"] == head
+
+
+def test_a_changed_parameter_is_a_second_run_complete_in_itself(project: Project) -> None:
+    track(project.root)
+    project.change("pictures: 4", "pictures: 5")
+    project.repro()
+    assert track(project.root).endswith("8 posted, 0 updated, 0 unchanged")
+    first, second = project.wholes()
+    assert (first["params"]["report.pictures"], second["params"]["report.pictures"]) == ("4", "5")
+    assert first["metrics"] == second["metrics"]
+    one, two = project.children(first), project.children(second)
+    same = {
+        name
+        for name in STAGES
+        if one[name]["tags"]["dllr.stage"] == two[name]["tags"]["dllr.stage"]
+    }
+    assert same == set(STAGES) - {"report"}
+
+
+def test_an_edit_that_was_not_run_is_no_run(project: Project) -> None:
+    track(project.root)
+    before = project.dump()
+    project.change("seed: 3", "seed: 4")
+    assert track(project.root).endswith("8 unchanged") is False  # git says: changed
+    after = project.dump()
+    assert after.keys() == before.keys()
+    (whole,) = project.wholes()
+    assert whole["params"]["split.seed"] == "3"
+
+
+def test_a_partial_run_shows_what_belongs_to_the_new_state_only(project: Project) -> None:
+    track(project.root)
+    project.change("seed: 0", "seed: 1")
+    project.repro("warmup")
+    track(project.root)
+    _, partial = project.wholes()
+    assert partial["status"] == "SCHEDULED"
+    assert "miou" not in partial["metrics"]
+    assert sorted(project.children(partial)) == ["scenes", "split", "warmup"]
+    project.repro()
+    track(project.root)
+    first, whole = project.wholes()
+    assert whole["status"] == first["status"] == "FINISHED"
+    assert sorted(project.children(whole)) == sorted(STAGES)
+
+
+def test_outputs_that_are_not_those_of_the_lock_are_not_shown(project: Project) -> None:
+    (project.root / "results/evaluation/metrics.json").unlink()
+    (project.root / "results/evaluation/metrics.json").write_text("{}")
+    track(project.root)
+    (whole,) = project.wholes()
+    assert "miou" not in whole["metrics"]
+    assert "evaluate" not in project.children(whole)
+    assert whole["status"] == "SCHEDULED"
+
+
+def test_a_round_that_was_removed_is_not_shown(project: Project) -> None:
+    project.change('rounds: {"1": 0}', "rounds: {}")
+    project.repro()
+    track(project.root)
+    (whole,) = project.wholes()
+    assert whole["tags"]["method"] == "supervised"
+    assert sorted(project.children(whole)) == ["evaluate", "report", "scenes", "split", "warmup"]
+
+
+def test_nothing_run_yet_makes_the_store_and_says_so(fresh: Project) -> None:
+    assert track(fresh.root).startswith("nothing to post")
+    assert (fresh.root / "mlflow.db").exists()
+
+
+def test_names_of_classes_become_names_that_mlflow_takes() -> None:
+    from dllr.tracking.view import metric_name
+
+    assert metric_name("Wald & Wiese (naß)") == "Wald _ Wiese _naß_"
+
+
+def test_a_half_written_last_line_waits(tmp_path: Path) -> None:
+    from dllr.tracking.view import Point, history_points
+
+    path = tmp_path / "history.csv"
+    path.write_text("round,step,loss\n0,10,0.5\n0,20,0.2")
+    assert history_points(path) == [Point("loss", 0.5, 10)]

@@ -1,0 +1,66 @@
+"""A thin stage: writes what a stage of this name writes, without computing anything."""
+
+import csv
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+CLASSES = ["water", "built-up (dense)"]
+
+
+def main(stage: str, out: Path, seed: int = 0) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    kind, _, item = stage.partition("@")
+    if kind in ("warmup", "train_round"):
+        train(stage, out, int(item or 0), seed)
+    elif kind == "pseudo_label":
+        shares = dict(zip(CLASSES, (0.25, 0.75), strict=True))
+        summary = {"classes": CLASSES, "temperature": 1.5, "converged": True, "iterations": 12}
+        summary |= {"target": shares, "before": shares, "after": shares}
+        (out / "summary.json").write_text(json.dumps(summary))
+    elif kind == "evaluate":
+        rounds = {str(r): {h: scores(r, h) for h in ("fused", "optical", "sar")} for r in (0, 1)}
+        metrics = {"classes": CLASSES, "selected_round": 1, "rounds": rounds}
+        (out / "metrics.json").write_text(json.dumps(metrics))
+        selection = {"selected_round": 1, "validation_miou": {"0": 0.4, "1": 0.6}}
+        (out / "selection.json").write_text(json.dumps(selection))
+        (out / "confusion.csv").write_text("actual,predicted,count\nwater,water,3\n")
+    elif kind == "report":
+        (out / "index.html").write_text("<h1>report</h1>")
+    else:
+        (out / "index.csv").write_text("scene\none\n")
+
+
+def scores(round_: int, head: str) -> dict:
+    value = 0.5 + 0.1 * round_ - (0.2 if head == "sar" else 0.0)
+    iou = {"water": value, "built-up (dense)": None if head == "sar" else value}
+    return {"miou": value, "oa": value, "f1": value, "kappa": value, "iou": iou}
+
+
+def train(stage: str, out: Path, round_: int, seed: int) -> None:
+    """Writes 1200 rows; with WATCH set, in the work cache first, slowly and watched."""
+    rows = [(round_, s, 1 / (s + seed + 1), 0.5, "", 1e-3) for s in range(0, 12000, 10)]
+    work = out
+    if os.environ.get("WATCH") == stage:
+        from dllr import tracking
+
+        work = Path(".dllr") / stage
+        work.mkdir(parents=True, exist_ok=True)
+        tracking.watch(stage, work / "history.csv")
+    with (work / "history.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["round", "step", "loss", "supervised", "unlabelled", "learning_rate"])
+        table.writerows(rows[:600])
+        file.flush()
+        if work != out:
+            while not (work / "go").exists():
+                time.sleep(0.05)
+        table.writerows(rows[600:])
+    if work != out:
+        (out / "history.csv").write_bytes((work / "history.csv").read_bytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
