@@ -51,9 +51,11 @@ class Page:
         classes: name → colour `#rrggbb`.
         selected: the round in use.
         headline: scores of the round in use, fused head, and `gain`, its mIoU less that of round 0.
-        scenes: a row a scene: scene, split, size, crs, labelled, verdict, shift, reason.
-        windows: counts of training windows by name.
-        labelled: class → labelled pixels in the budget.
+        scenes: a row a scene: scene, splits, width, height, crs, labelled, verdict, shift, reason.
+        windows: windows of each split.
+        labelled_tiles: windows labelled for `train` and for `calibration`.
+        pixels: split → class → labelled pixels; of train those in the budget.
+        min_distance: px between training and held-out pixels; None where no scene holds both.
         params: section → its keys and values.
         scores: a row a round and head: round, head, selected, miou, validation, oa, f1, kappa.
         confusion: a row an actual class: name, total, and cells of (share, count).
@@ -71,7 +73,9 @@ class Page:
     headline: Mapping[str, float | None]
     scenes: Sequence[Row]
     windows: Mapping[str, int]
-    labelled: Mapping[str, int]
+    labelled_tiles: Mapping[str, int]
+    pixels: Mapping[str, Mapping[str, int]]
+    min_distance: float | None
     params: Mapping[str, Mapping[str, Any]]
     scores: Sequence[Row]
     score_charts: Sequence[Chart]

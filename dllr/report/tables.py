@@ -68,6 +68,7 @@ def limits(
     test_scenes: int,
     test_pixels: int,
     absent: Sequence[str],
+    unseen: Sequence[str],
     unverified: Sequence[str],
     simulated: bool,
 ) -> list[str]:
@@ -77,6 +78,7 @@ def limits(
         test_scenes: scenes with test pixels.
         test_pixels: pixels that were scored.
         absent: classes without a score.
+        unseen: classes without a label to learn from.
         unverified: scenes whose SAR was left where its georeferencing puts it.
         simulated: the scenes are simulated.
     """
@@ -100,13 +102,18 @@ def limits(
         "be chance: repeat the run with other seeds before building on them."
     )
     said.append(
-        "The validation scenes that choose the round are labelled too. Their labels come on top "
-        "of the labelled budget."
+        "The labels of the validation split, which choose the round, come on top of the labelled "
+        "budget."
     )
     if absent:
         said.append(
             f"Without a score, as neither the test labels nor the map hold them: "
             f"{', '.join(absent)}. Means leave them out."
+        )
+    if unseen:
+        said.append(
+            f"The labelled budget holds no pixel of: {', '.join(unseen)}. "
+            "The network cannot have learnt them."
         )
     if unverified:
         said.append(

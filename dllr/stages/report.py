@@ -14,10 +14,10 @@ from dllr.files import atomic_dir, read_json
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Scenes
+from dllr.raster.partition import Role
+from dllr.raster.products import HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
 from dllr.report import charts, panels, rasters, tables
 from dllr.report.page import Page, Panel, Picture, render
-
-_TEST = 4  # the role of test pixels in results/split/roles
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def run(
     report: Report,
 ) -> None:
     """Write `out`/index.html: one self-contained page, the same bytes for the same results."""
-    index = pd.read_csv(records / "index.csv", dtype=str, keep_default_na=False)
+    index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
     metrics = read_json(evaluation / "metrics.json")
     selection = read_json(evaluation / "selection.json")
-    summary = read_json(split / "summary.json")
+    summary = read_json(split / SUMMARY)
     by_scene = pd.read_csv(evaluation / "confusion_by_scene.csv", dtype={"scene": str})
     confusion = pd.read_csv(evaluation / "confusion.csv")
     marginals = pd.read_csv(evaluation / "marginals.csv")
-    history = pd.read_csv(evaluation / "history.csv")
+    history = pd.read_csv(evaluation / HISTORY)
 
     names: list[str] = metrics["classes"]
     selected = int(metrics["selected_round"])
@@ -82,13 +82,15 @@ def run(
         headline=tables.headline(metrics["rounds"], selected),
         scenes=rows,
         windows=summary["windows"],
-        labelled={name: int(summary["labelled_pixels"].get(name, 0)) for name in names},
+        labelled_tiles=summary["labelled_tiles"],
+        pixels=summary["pixels_by_class"],
+        min_distance=summary["min_distance_px"],
         params={name: section.model_dump() for name, section in sections.items()},
         scores=tables.score_rows(metrics["rounds"], selection["validation_miou"], selected),
         score_charts=charts.of_scores(metrics["rounds"], selection["validation_miou"], selected),
         confusion=tables.confusion_rows(matrix, names),
         training_charts=charts.of_training(history),
-        transport=[{"round": r, **read_json(trained / r / "labels.json")} for r in rounds],
+        transport=[{"round": r, **read_json(trained / r / LABELS_SUMMARY)} for r in rounds],
         transport_charts=charts.of_marginals(marginals),
         pictures=[
             _picture(
@@ -98,7 +100,7 @@ def run(
                     optical=coregistered / scene / "optical.tif",
                     sar=coregistered / scene / "sar.tif",
                     label=labels / f"{scene}.tif",
-                    roles=split / "roles" / f"{scene}.tif",
+                    roles=split / ROLES / f"{scene}.tif",
                     predicted=maps / scene / "class.tif",
                     confidence=maps / scene / "confidence.tif",
                 ),
@@ -114,6 +116,7 @@ def run(
             test_scenes=sum(miou is not None for miou in ranked.values()),
             test_pixels=int(matrix.sum()),
             absent=[name for name, iou in fused["fused"]["iou"].items() if iou is None],
+            unseen=summary["absent_classes"]["train"],
             unverified=[row["scene"] for row in rows if row["verdict"] == "unverified"],
             simulated=bool(demo),
         ),
@@ -131,7 +134,7 @@ def _scene_rows(
         rows.append(
             {
                 "scene": row["scene"],
-                "split": splits[row["scene"]],
+                "splits": splits.get(row["scene"], "none").split("+"),
                 "width": int(row["width"]),
                 "height": int(row["height"]),
                 "crs": row["crs"],
@@ -162,7 +165,9 @@ def _ranked(
         & (by_scene["head"] == "fused")
         & (by_scene["split"] == "test")
     ]
-    found: dict[str, float | None] = {name: None for name, part in splits.items() if part == "test"}
+    found: dict[str, float | None] = {
+        name: None for name, parts in splits.items() if "test" in parts.split("+")
+    }
     for scene, counts in used.groupby("scene"):
         found[str(scene)] = scores(_matrix(counts, names), names)["miou"]
     return dict(sorted(found.items(), key=lambda item: (item[1] is None, -(item[1] or 0), item[0])))
@@ -186,7 +191,7 @@ def _picture(
     ]
     if files.label.exists():
         actual = rasters.index(files.label, shape)
-        test = rasters.index(files.roles, shape) == _TEST
+        test = rasters.index(files.roles, shape) == Role.TEST
         shown[2] = ("label", panels.classes(actual, colours), False)
         shown[5] = ("error", panels.errors(actual, predicted, test), False)
     return Picture(

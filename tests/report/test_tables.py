@@ -42,9 +42,9 @@ def test_spread_keeps_order_and_ends(ranked: list[str], number: int) -> None:
 
 
 def test_real_and_well_tested_scenes_have_fewer_limits() -> None:
-    few = tables.limits(1, 10, ["road"], ["hill"], simulated=True)
-    many = tables.limits(20, 1_000_000, [], [], simulated=False)
-    assert len(few) == len(many) + 4
+    few = tables.limits(1, 10, ["road"], ["city"], ["hill"], simulated=True)
+    many = tables.limits(20, 1_000_000, [], [], [], simulated=False)
+    assert len(few) == len(many) + 5
     assert "1\u202f000\u202f000 labelled pixels of 20 test scenes" in many[0]
 
 
