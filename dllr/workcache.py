@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dllr.files import WORK, digest
+from dllr.files import WORK, digest, file_digest
 
 
 def work_dir(stage: str, *inputs: Any, extra_modules: tuple[str, ...] = ()) -> Path:
@@ -23,6 +23,14 @@ def work_dir(stage: str, *inputs: Any, extra_modules: tuple[str, ...] = ()) -> P
     folder = WORK / stage / key
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def content(*folders: Path, pattern: str = "**/*") -> str:
+    """Digest of the files under the folders: their relative paths and their bytes."""
+    files = [(f, p) for f in folders for p in sorted(f.glob(pattern)) if p.is_file()]
+    return digest(
+        [(path.relative_to(folder).as_posix(), file_digest(path)) for folder, path in files]
+    )
 
 
 @cache

@@ -33,7 +33,10 @@ class SelfTraining:
         logits = network(*jittered(both, dice))
         count = len(labelled.label)
         supervised = torch.stack(
-            [w * segmentation_loss(logits[h][:count], labelled.label, dice=DICE) for h, w in WEIGHTS.items()]
+            [
+                w * segmentation_loss(logits[h][:count], labelled.label, dice=DICE)
+                for h, w in WEIGHTS.items()
+            ]
         ).sum()
         guessed = torch.stack(
             [

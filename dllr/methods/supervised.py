@@ -25,6 +25,8 @@ class Supervised:
         dice: torch.Generator,
     ) -> dict[str, Tensor]:
         logits = network(*jittered(labelled.views, dice))
-        parts = [w * segmentation_loss(logits[h], labelled.label, dice=DICE) for h, w in WEIGHTS.items()]
+        parts = [
+            w * segmentation_loss(logits[h], labelled.label, dice=DICE) for h, w in WEIGHTS.items()
+        ]
         loss = torch.stack(parts).sum()
         return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros(())}

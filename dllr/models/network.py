@@ -47,9 +47,13 @@ class Decoder(nn.Module):
     def forward(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
         x = features[-1]
         for finer, smooth in zip(reversed(features[:-1]), self.smooth, strict=True):
-            x = functional.interpolate(x, size=finer.shape[-2:], mode="bilinear", align_corners=False)
+            x = functional.interpolate(
+                x, size=finer.shape[-2:], mode="bilinear", align_corners=False
+            )
             x = smooth(x + finer)
-        return functional.interpolate(self.classify(x), size=size, mode="bilinear", align_corners=False)
+        return functional.interpolate(
+            self.classify(x), size=size, mode="bilinear", align_corners=False
+        )
 
 
 class Network(nn.Module):
@@ -59,13 +63,17 @@ class Network(nn.Module):
     modality is missing, and the heads stay independent views of a pixel.
     """
 
-    def __init__(self, encoder: str, width: int, optical_bands: int, sar_bands: int, classes: int) -> None:
+    def __init__(
+        self, encoder: str, width: int, optical_bands: int, sar_bands: int, classes: int
+    ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {
             "encoder": encoder, "width": width, "optical_bands": optical_bands,
             "sar_bands": sar_bands, "classes": classes,
         }  # fmt: skip
-        self.encoders = nn.ModuleList(ENCODERS[encoder](bands) for bands in (optical_bands, sar_bands))
+        self.encoders = nn.ModuleList(
+            ENCODERS[encoder](bands) for bands in (optical_bands, sar_bands)
+        )
         widths: tuple[int, ...] = tuple(self.encoders[0].widths)  # type: ignore[arg-type]
         self.project = nn.ModuleList(
             nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths) for _ in range(2)
@@ -78,7 +86,10 @@ class Network(nn.Module):
         size = (optical.shape[-2], optical.shape[-1])
         valid = valid.to(optical.dtype)
         features = [
-            [project(f) for project, f in zip(self.project[m], self.encoders[m](x * v), strict=True)]
+            [
+                project(f)
+                for project, f in zip(self.project[m], self.encoders[m](x * v), strict=True)
+            ]
             for m, (x, v) in enumerate(((optical, valid[:, :1]), (sar, valid[:, 1:])))
         ]
         shares = [functional.adaptive_avg_pool2d(valid, f.shape[-2:]) for f in features[0]]

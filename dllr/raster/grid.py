@@ -1,6 +1,7 @@
 """A pixel grid on the ground, and GeoTIFFs written on it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,10 @@ class Grid:
             yield Window(0, row, self.width, min(STRIP, self.height - row))
 
 
-def write_strips(
+@contextmanager
+def raster_writer(
     path: Path,
     grid: Grid,
-    strips: Iterable[tuple[Window, NDArray[Any]]],
     *,
     bands: int,
     dtype: str,
@@ -57,8 +58,8 @@ def write_strips(
     tags: Mapping[str, str] | None = None,
     descriptions: Iterable[str] = (),
     colours: Mapping[int, tuple[int, int, int]] | None = None,
-) -> None:
-    """Tiled GeoTIFF from (window, array (bands, rows, columns)) pairs; appears whole or not at all."""
+) -> Iterator[Any]:
+    """A tiled GeoTIFF to write windows into; it appears whole or not at all."""
     profile = {
         "driver": "GTiff", "crs": grid.crs, "transform": grid.transform, "height": grid.height,
         "width": grid.width, "count": bands, "dtype": dtype, "nodata": nodata, "tiled": True,
@@ -71,8 +72,16 @@ def write_strips(
                 target.set_band_description(band, text)
             if colours:
                 target.write_colormap(1, dict(colours))
-            for window, values in strips:
-                target.write(values, window=window)
+            yield target
+
+
+def write_strips(
+    path: Path, grid: Grid, strips: Iterable[tuple[Window, NDArray[Any]]], **profile: Any
+) -> None:
+    """The same from (window, array (bands, rows, columns)) pairs; see `raster_writer`."""
+    with raster_writer(path, grid, **profile) as target:
+        for window, values in strips:
+            target.write(values, window=window)
 
 
 def rgb(colours: Iterable[str]) -> dict[int, tuple[int, int, int]]:

@@ -35,7 +35,9 @@ def gridded(
             for window, (values, valid) in strips:
                 yield window, np.where(valid, values, np.nan).astype(np.float32)
             return
-        for window, values in _warped(source, bands, missing, grid, correction, Resampling.bilinear):
+        for window, values in _warped(
+            source, bands, missing, grid, correction, Resampling.bilinear
+        ):
             yield window, values
 
 
@@ -47,7 +49,9 @@ def gridded_classes(
         if grid.agrees(Grid.of(source)):
             raw: Iterator[tuple[Window, NDArray[Any]]] = (
                 (window, values)
-                for window, (values, _) in zip(grid.strips(), read_strips(source, [1], None), strict=True)
+                for window, (values, _) in zip(
+                    grid.strips(), read_strips(source, [1], None), strict=True
+                )
             )
         else:
             raw = _warped(source, [1], None, grid, None, Resampling.nearest)
@@ -113,5 +117,3 @@ def decibel(values: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(values > 0, factor * np.log10(values), np.nan).astype(np.float32)
-
-

@@ -13,9 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def over_scenes(
-    work: Callable[[Item], Result], items: Iterable[Item], title: str
-) -> list[Result]:
+def over_scenes(work: Callable[[Item], Result], items: Iterable[Item], title: str) -> list[Result]:
     """`work` of every item in the given order, on as many threads as the stage may use."""
     todo = list(items)
     lock = threading.Lock()

@@ -40,7 +40,9 @@ def inside(
     roles: NDArray[np.uint8], role: Role, windows: NDArray[np.int64], size: int
 ) -> NDArray[np.bool_]:
     """Which windows (N, 2) of (y, x) lie in one role with every pixel they share with the scene."""
-    return np.array([bool((roles[y : y + size, x : x + size] == role).all()) for y, x in windows], bool)
+    return np.array(
+        [bool((roles[y : y + size, x : x + size] == role).all()) for y, x in windows], bool
+    )
 
 
 def choose(

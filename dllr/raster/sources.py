@@ -60,7 +60,9 @@ def discover(root: Path, optical: str, sar: str, label: str) -> list[Source]:
 
 def _match(root: Path, pattern: str) -> dict[str, Path]:
     before, _, after = pattern.partition("{scene}")
-    expression = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after).replace(r"\*", "[^/]*"))
+    expression = re.compile(
+        re.escape(before) + r"([^/]+)" + re.escape(after).replace(r"\*", "[^/]*")
+    )
     matches: dict[str, Path] = {}
     for path in sorted(root.glob(pattern.replace("{scene}", "*"))):
         match = expression.fullmatch(path.relative_to(root).as_posix())
@@ -84,7 +86,9 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
     """
     with opened(path) as source:
         if source.crs is None:
-            raise SceneError(f"{path} has no CRS; give it one, for example with `gdal_edit.py -a_srs`")
+            raise SceneError(
+                f"{path} has no CRS; give it one, for example with `gdal_edit.py -a_srs`"
+            )
         if bands and max(bands.values()) > source.count:
             raise SceneError(
                 f"{path} has {source.count} band(s), but band {max(bands.values())} is asked for; "

@@ -24,7 +24,10 @@ class Estimate:
 
     def shift(self, height: int, width: int) -> float:
         """Largest displacement, px, over corners and centre of the grid."""
-        x, y = np.array([0, width, 0, width, width / 2]), np.array([0, 0, height, height, height / 2])
+        x, y = (
+            np.array([0, width, 0, width, width / 2]),
+            np.array([0, 0, height, height, height / 2]),
+        )
         points = np.stack([x, y, np.ones(5)])
         return float(np.hypot(*(self.matrix @ points - points)[:2]).max())
 
@@ -48,7 +51,11 @@ class Verdict:
 
 
 def judge(
-    estimate: Estimate, size: tuple[int, int], max_shift: float, max_rotation: float, max_scale: float
+    estimate: Estimate,
+    size: tuple[int, int],
+    max_shift: float,
+    max_rotation: float,
+    max_scale: float,
 ) -> Verdict:
     """Believe an estimate only if it is plausible and both measures say that it helps.
 
@@ -61,8 +68,13 @@ def judge(
     ]
     for name, value, limit, unit in facts:
         if not value <= limit:
-            return Verdict("unverified", f"{name} {value:.3g} {unit} exceeds {limit:g}".replace("  ", " "))
-    for name, (before, after) in (("mutual information", estimate.similarity), ("edges", estimate.edges)):
+            return Verdict(
+                "unverified", f"{name} {value:.3g} {unit} exceeds {limit:g}".replace("  ", " ")
+            )
+    for name, (before, after) in (
+        ("mutual information", estimate.similarity),
+        ("edges", estimate.edges),
+    ):
         if not after > before:
             return Verdict("unverified", f"{name} fell from {before:.4f} to {after:.4f}")
     return Verdict("applied", "plausible; mutual information and edge correlation both rose")

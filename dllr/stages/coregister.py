@@ -23,7 +23,9 @@ from dllr.registration.estimate import Estimate, Verdict, judge, record
 from dllr.workcache import work_dir
 
 
-def run(*, records: Path, out: Path, labels_out: Path, scenes: Scenes, coregister: Coregister) -> None:
+def run(
+    *, records: Path, out: Path, labels_out: Path, scenes: Scenes, coregister: Coregister
+) -> None:
     """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
     facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
     images = over_scenes(partial(_images, scenes=scenes, settings=coregister), facts, "coregister")
@@ -71,7 +73,9 @@ def _write_images(
     write_strips(
         folder / "sar.tif",
         grid,
-        _sar(facts, scenes, grid, estimate.matrix if estimate and verdict.word == "applied" else None),
+        _sar(
+            facts, scenes, grid, estimate.matrix if estimate and verdict.word == "applied" else None
+        ),
         bands=len(scenes.sar.bands),
         dtype="float32",
         nodata=float("nan"),
@@ -94,7 +98,9 @@ def _write_images(
     )
 
 
-def _sar(facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None) -> Any:
+def _sar(
+    facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None
+) -> Any:
     bands = list(scenes.sar.bands.values())
     strips = gridded(facts["sar"]["path"], bands, scenes.sar.nodata, grid, matrix)
     return ((window, decibel(values, scenes.sar.unit)) for window, values in strips)
@@ -114,15 +120,22 @@ def _estimate(
     moving, _ = thinned(_sar(facts, scenes, grid, None), grid, settings.max_pixels)
     valid = np.isfinite(fixed), np.isfinite(moving)
     if (share := float((valid[0] & valid[1]).mean())) < settings.min_valid:
-        return None, Verdict("unverified", f"only {share:.0%} of the pixels are valid in both modalities")
-    if any(float(np.ptp(image[known])) == 0 for image, known in zip((fixed, moving), valid, strict=True)):
+        return None, Verdict(
+            "unverified", f"only {share:.0%} of the pixels are valid in both modalities"
+        )
+    if any(
+        float(np.ptp(image[known])) == 0
+        for image, known in zip((fixed, moving), valid, strict=True)
+    ):
         return None, Verdict("unverified", "an image is constant: there is nothing to match")
     try:
         found = mutual_information.estimate(
             fixed, valid[0], moving, valid[1], settings.max_shift / factor
         )
     except RuntimeError as error:  # ITK's own word for "no overlap left" and its like
-        return None, Verdict("unverified", f"the estimator gave up: {str(error).splitlines()[-1].strip()}")
+        return None, Verdict(
+            "unverified", f"the estimator gave up: {str(error).splitlines()[-1].strip()}"
+        )
     resize = np.diag([factor, factor, 1.0])
     found = Estimate(resize @ found.matrix @ np.linalg.inv(resize), found.similarity, found.edges)
     size = (grid.height, grid.width)

@@ -18,7 +18,6 @@ from dllr.raster.products import INDEX, RECORDS
 from dllr.raster.sources import Source, discover, overlap, survey
 
 
-
 def run(*, out: Path, scenes: Scenes) -> None:
     """Write `out`/index.csv (a row a scene) and `out`/records/<scene>.json.
 

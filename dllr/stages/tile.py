@@ -19,12 +19,13 @@ from dllr.raster.products import SAMPLES, WINDOWS
 from dllr.raster.windows import lattice, shares
 
 
-
 def run(*, coregistered: Path, out: Path, tile: Tile) -> None:
     """Write `out`/windows.parquet (scene, row, col, y, x, size, valid_optical, valid_sar) and
     `out`/samples.npz: optical (N, B_o, n) and sar (N, B_s, n), NaN where there is no data."""
     names = scene_names(coregistered)
-    found = over_scenes(lambda name: _windows(open_arrays(coregistered / name), tile), names, "tile")
+    found = over_scenes(
+        lambda name: _windows(open_arrays(coregistered / name), tile), names, "tile"
+    )
     index = pd.concat([windows for windows, _, _ in found], ignore_index=True)
     if index.empty:
         raise SplitError(
@@ -52,7 +53,9 @@ def _windows(
     index["size"] = tile.size
     index["valid_optical"] = shares(valid[0], windows, tile.size)
     index["valid_sar"] = shares(valid[1], windows, tile.size)
-    steps = ((np.arange(int(tile.samples**0.5)) + 0.5) * tile.size / int(tile.samples**0.5)).astype(int)
+    steps = ((np.arange(int(tile.samples**0.5)) + 0.5) * tile.size / int(tile.samples**0.5)).astype(
+        int
+    )
     ys, xs = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
     optical = np.full((len(windows), len(scene.optical_bands), len(ys)), np.nan, np.float32)
     sar = np.full((len(windows), len(scene.sar_bands), len(ys)), np.nan, np.float32)

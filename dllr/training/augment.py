@@ -28,7 +28,9 @@ def jittered(views: Views, dice: torch.Generator) -> Views:
     optical, sar, valid = views
     gain = 1 + JITTER * _normal(optical.shape[:2], dice, optical)
     offset = JITTER * _normal(optical.shape[:2], dice, optical)
-    optical = optical * gain + offset + NOISE * torch.randn(optical.shape, generator=dice).to(optical)
+    optical = (
+        optical * gain + offset + NOISE * torch.randn(optical.shape, generator=dice).to(optical)
+    )
     sar = sar + GAIN * _normal(sar.shape[:2], dice, sar)
     sar = sar + NOISE * torch.randn(sar.shape, generator=dice).to(sar)
     return Views(optical, sar, valid)

@@ -78,7 +78,9 @@ class Source:
 def draw(count: int, step: int, batch: int, seed: int) -> list[int]:
     """Indices of a step's batch: every window once an epoch, in a new order each epoch."""
     places = np.arange(step * batch, (step + 1) * batch)
-    orders = {e: generator(seed, "epoch", e).permutation(count) for e in set((places // count).tolist())}
+    orders = {
+        e: generator(seed, "epoch", e).permutation(count) for e in set((places // count).tolist())
+    }
     return [int(orders[int(p // count)][p % count]) for p in places]
 
 

@@ -1,0 +1,86 @@
+"""Whole scenes through a network: overlapping windows, Hann-weighted, streamed in bands of rows."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dllr.models.checkpoint import Trained
+from dllr.models.network import HEADS, Network
+from dllr.raster.arrays import Patch, SceneArrays
+from dllr.raster.windows import positions
+
+BATCH = 8  # windows a forward pass; bounds the memory
+FLOOR = 1e-3  # of the Hann weight, so that a scene's outermost pixels have one
+
+
+def logits(
+    trained: Trained,
+    network: Network,
+    scene: SceneArrays,
+    overlap: float,
+    device: torch.device,
+    heads: tuple[str, ...] = HEADS,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Bands of rows from top to bottom: (first row, logits (heads, K, rows, W) float32).
+
+    overlap: share of a window that the next one covers. Memory follows the scene's width and not its
+    height: a band is handed out as soon as no later window reaches it.
+    """
+    size = trained.size
+    height, width = scene.grid.height, scene.grid.width
+    stride = max(1, round(size * (1 - overlap)))
+    ys, xs = positions(height, size, stride), positions(width, size, stride)
+    ramp = np.hanning(size + 2)[1:-1]
+    weight = np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32)
+    columns = max(width, size)
+    total = np.zeros((len(heads), len(trained.classes), size, columns), np.float32)
+    mass = np.zeros((size, columns), np.float32)
+    for y, following in zip(ys, [*ys[1:], height], strict=True):
+        for x, values in zip(xs, _row(trained, network, scene, y, xs, device, heads), strict=True):
+            total[..., x : x + size] += values * weight
+            mass[:, x : x + size] += weight
+        done = min(following, height) - y
+        yield y, total[:, :, :done, :width] / mass[:done, :width]
+        if done < size:
+            total[:, :, : size - done] = total[:, :, done:].copy()
+            mass[: size - done] = mass[done:].copy()
+            total[:, :, size - done :] = 0
+            mass[size - done :] = 0
+
+
+def _row(
+    trained: Trained,
+    network: Network,
+    scene: SceneArrays,
+    y: int,
+    xs: list[int],
+    device: torch.device,
+    heads: tuple[str, ...],
+) -> Iterator[NDArray[np.float32]]:
+    for first in range(0, len(xs), BATCH):
+        patches = [scene.read(y, x, trained.size, trained.size) for x in xs[first : first + BATCH]]
+        yield from window_logits(trained, network, patches, device, heads)
+
+
+@torch.no_grad()
+def window_logits(
+    trained: Trained,
+    network: Network,
+    patches: Sequence[Patch],
+    device: torch.device,
+    heads: tuple[str, ...] = HEADS,
+) -> NDArray[np.float32]:
+    """Logits (N, heads, K, h, w) of windows of one size; a window without any data gives zeros."""
+    shape = len(patches), len(heads), len(trained.classes), *patches[0].valid.shape[1:]
+    found = np.zeros(shape, np.float32)
+    seen = [i for i, patch in enumerate(patches) if patch.valid.any()]
+    if seen:
+        optical, sar, valid = (
+            torch.from_numpy(np.stack([patches[i][part] for i in seen])).to(device)
+            for part in range(3)
+        )
+        out = network(trained.optical(optical), trained.sar(sar), valid)
+        found[seen] = torch.stack([out[head] for head in heads], 1).float().cpu().numpy()
+    return found

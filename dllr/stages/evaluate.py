@@ -1,0 +1,150 @@
+"""Stage `evaluate`: every round of params on validation, which selects, and on test, which tells."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from dllr.evaluation.confusion import confusion, scores
+from dllr.execution import device
+from dllr.files import atomic_file, read_json, write_json
+from dllr.models.checkpoint import load
+from dllr.models.network import HEADS
+from dllr.models.predict import logits
+from dllr.params.evaluate import Evaluate
+from dllr.raster.arrays import open_arrays
+from dllr.raster.grid import IGNORE
+from dllr.raster.partition import Role
+from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, ROLES
+
+SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
+Matrices = dict[tuple[str, str, str], NDArray[np.int64]]  # (head, split, scene) → (K, K)
+
+
+def run(
+    *,
+    coregistered: Path,
+    labels: Path,
+    split: Path,
+    trained: Path,
+    out: Path,
+    rounds: dict[str, int],
+    evaluate: Evaluate,
+) -> None:
+    """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
+    class shares of the pseudo-labels, and the selected round's checkpoint into `out`.
+
+    The teacher of a round is scored: it is the smoother network, and the one that maps.
+    """
+    numbers = ["0", *rounds]
+    _forget_removed_rounds(trained, numbers)
+    names = load(trained / "0" / CHECKPOINT).classes
+    counted = {
+        n: _round(trained / n / CHECKPOINT, coregistered, labels, split, evaluate) for n in numbers
+    }
+    rated = {n: {h: scores(_sum(m, h, "test"), names) for h in HEADS} for n, m in counted.items()}
+    validation = {
+        n: scores(_sum(m, "fused", "validation"), names)["miou"] for n, m in counted.items()
+    }
+    selected = max(
+        numbers, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
+    )
+    chosen = {"selected_round": int(selected)}
+    with atomic_file(out / CHECKPOINT) as temporary:
+        shutil.copyfile(trained / selected / CHECKPOINT, temporary)
+    _write_csv(out / "confusion_by_scene.csv", _long(counted, names))
+    _write_csv(out / "confusion.csv", _pairs(_sum(counted[selected], "fused", "test"), names))
+    _write_csv(out / HISTORY, pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]))
+    _write_csv(out / "marginals.csv", _marginals(trained, rounds))
+    write_json(out / "selection.json", chosen | {"validation_miou": validation})
+    write_json(out / "metrics.json", {"classes": names, **chosen, "rounds": rated})
+
+
+def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:
+    """Rounds that params no longer name would otherwise stay part of this stage's input."""
+    for path in trained.iterdir():
+        if path.is_dir() and path.name not in numbers:
+            shutil.rmtree(path)
+
+
+def _round(
+    checkpoint: Path, coregistered: Path, labels: Path, split: Path, settings: Evaluate
+) -> Matrices:
+    """Confusion matrices of one round, by head, split and scene."""
+    trained = load(checkpoint)
+    where = device()
+    network = trained.teacher.to(where)
+    found: Matrices = {}
+    truths = sorted(labels.glob("*.tif"))
+    for path in tqdm(
+        truths, desc=f"evaluate {checkpoint.parent.name}", unit="scene", mininterval=2.0
+    ):
+        roles, truth = _read(split / ROLES / path.name), _read(path)
+        asked = {word: roles == role for word, role in SPLITS.items() if (roles == role).any()}
+        if not asked:
+            continue
+        scene = open_arrays(coregistered / path.stem)
+        for y, z in logits(trained, network, scene, settings.overlap, where):
+            rows = slice(y, y + z.shape[2])
+            seen = np.asarray(scene.valid[:, rows]).any(axis=0)
+            for m, head in enumerate(HEADS):
+                predicted = z[m].argmax(axis=0)
+                for word, mask in asked.items():
+                    actual = np.where(mask[rows] & seen, truth[rows], IGNORE)
+                    key = head, word, path.stem
+                    counts = confusion(actual, predicted, len(trained.classes))
+                    found[key] = found.get(key, 0) + counts
+    return found
+
+
+def _sum(matrices: Matrices, head: str, split: str) -> NDArray[np.int64]:
+    chosen = [m for (h, s, _), m in matrices.items() if (h, s) == (head, split)]
+    total: NDArray[np.int64] = np.sum(chosen, axis=0)
+    return total
+
+
+def _pairs(matrix: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
+    rows, columns = np.indices(matrix.shape).reshape(2, -1)
+    return pd.DataFrame(
+        {
+            "actual": np.array(names)[rows],
+            "predicted": np.array(names)[columns],
+            "count": matrix.ravel(),
+        }
+    )
+
+
+def _long(counted: dict[str, Matrices], names: list[str]) -> pd.DataFrame:
+    tables = []
+    for number, matrices in counted.items():
+        for (head, word, scene), matrix in matrices.items():
+            facts = {"round": number, "head": head, "split": word, "scene": scene}
+            tables.append(_pairs(matrix, names).assign(**facts))
+    table = pd.concat(tables, ignore_index=True)
+    return table[["round", "head", "split", "scene", "actual", "predicted", "count"]]
+
+
+def _marginals(trained: Path, rounds: dict[str, int]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for number in rounds:
+        summary = read_json(trained / number / LABELS_SUMMARY)
+        for name in summary["classes"]:
+            shares = {kind: summary[kind][name] for kind in ("target", "before", "after")}
+            rows.append({"round": int(number), "class": name, **shares})
+    return pd.DataFrame(rows, columns=["round", "class", "target", "before", "after"])
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    with rasterio.open(path) as source:
+        values: NDArray[np.uint8] = source.read(1)
+        return values

@@ -1,0 +1,248 @@
+"""Stage `pseudo_label`: the teacher's scores become labels by optimal transport of pixels to classes."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from tqdm.auto import tqdm
+
+from dllr.evaluation.temperature import temperature
+from dllr.errors import TransportError
+from dllr.execution import device
+from dllr.files import atomic_dir, write_json
+from dllr.models.checkpoint import load
+from dllr.models.network import HEADS
+from dllr.models.predict import BATCH, logits, window_logits
+from dllr.params.pseudo_label import PseudoLabel
+from dllr.raster.arrays import SceneArrays, open_arrays
+from dllr.raster.grid import IGNORE, raster_writer, rgb
+from dllr.raster.partition import Role
+from dllr.raster.products import (
+    CHECKPOINT,
+    LABELS,
+    PSEUDO_CLASS,
+    PSEUDO_WEIGHT,
+    ROLES,
+    SUMMARY,
+    WINDOWS,
+)
+from dllr.transport.pot import solve
+from dllr.transport.problem import Solution, assign
+from dllr.transport.scores import certainty, cost
+
+WEIGHTS = {"fused": 0.5, "optical": 0.25, "sar": 0.25}  # of the heads in a pixel's score
+SAMPLED_SIDE = 16  # the sample takes 16 × 16 pixels of a window: many windows, few pixels of each
+TRAIN = (Role.UNLABELLED, Role.LABELLED, Role.CALIBRATION)
+
+
+class Pixels(NamedTuple):
+    """Logits (M, N, K) of the heads, which of them saw data (M, N), and labels (N,), 255 = none."""
+
+    logits: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+    label: NDArray[np.uint8]
+
+
+class Teacher:
+    """The previous round's teacher: what it thinks a pixel costs each class, once calibrated."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.trained = load(checkpoint)
+        self.device = device()
+        self.network = self.trained.teacher.to(self.device)
+        self.classes = self.trained.classes
+        self.temperatures = np.ones(len(HEADS))
+        self._weights = np.array([WEIGHTS[head] for head in HEADS])
+
+    def calibrate(self, fold: Pixels) -> None:
+        """One temperature a head, from labels that did not train it."""
+        for m in range(len(HEADS)):
+            usable = fold.seen[m] & (fold.label != IGNORE)
+            self.temperatures[m] = temperature(
+                fold.logits[m][usable], fold.label[usable].astype(np.int64)
+            )
+
+    def cost(self, pixels: Pixels) -> NDArray[np.float32]:
+        return cost(pixels.logits, self.temperatures, self._weights, pixels.seen)
+
+    def look(
+        self, scenes: dict[str, SceneArrays], windows: pd.DataFrame, labels: Path | None, step: int
+    ) -> Pixels:
+        """Every step-th pixel with data of the windows, row by row and column by column."""
+        found = []
+        for first in range(0, len(windows), BATCH):
+            rows = list(windows.iloc[first : first + BATCH].itertuples())
+            size = self.trained.size
+            patches = [scenes[r.scene].read(r.y, r.x, size, size) for r in rows]
+            values = window_logits(self.trained, self.network, patches, self.device)
+            for row, patch, z in zip(rows, patches, values, strict=True):
+                label = _cut(labels / f"{row.scene}.tif", row.y, row.x, size) if labels else None
+                grid = (slice(step // 2, None, step),) * 2
+                found.append(
+                    _pixels(z[..., *grid], patch.valid[:, *grid], label[grid] if labels else None)
+                )
+        if not found:
+            empty = np.zeros((len(HEADS), 0, len(self.classes)), np.float32)
+            return Pixels(empty, np.zeros((len(HEADS), 0), bool), np.zeros(0, np.uint8))
+        parts = zip(*found, strict=True)
+        return Pixels(
+            *(np.concatenate(part, axis=-2 if i == 0 else -1) for i, part in enumerate(parts))
+        )
+
+
+def run(
+    *, coregistered: Path, split: Path, teacher: Path, out: Path, pseudo_label: PseudoLabel
+) -> None:
+    """Write `out`/<scene>/class.tif and weight.tif (0–255) of the training scenes, and summary.json.
+
+    The transport is solved on a sample of the training pixels, and its potentials are applied to all.
+    Pixels outside the training split, or without data, have class 255 and weight 0.
+    """
+    windows = pd.read_parquet(split / WINDOWS)
+    windows = windows[windows["split"] == "train"]
+    scenes = {name: open_arrays(coregistered / name) for name in sorted(windows["scene"].unique())}
+    oracle = Teacher(teacher / CHECKPOINT)
+    held_back = windows[windows["labelled"] == "calibration"]
+    oracle.calibrate(oracle.look(scenes, held_back, split / LABELS, step=2))
+    many = max(1, pseudo_label.sample // SAMPLED_SIDE**2)
+    spread = np.unique(np.linspace(0, len(windows) - 1, many).round().astype(int))
+    sample = oracle.look(
+        scenes, windows.iloc[spread], None, step=oracle.trained.size // SAMPLED_SIDE
+    )
+    target = _target(split, list(scenes), len(oracle.classes), pseudo_label.smoothing)
+    solution = solve(
+        oracle.cost(sample),
+        target,
+        epsilon=pseudo_label.epsilon,
+        rho=pseudo_label.rho,
+        max_iterations=pseudo_label.max_iterations,
+        tolerance=pseudo_label.tolerance,
+    )
+    if not solution.converged:
+        raise TransportError(
+            f"the solver's residual is {solution.residual:.2g} after {solution.iterations} iterations; "
+            "raise pseudo_label.max_iterations or pseudo_label.epsilon"
+        )
+    with atomic_dir(out) as folder:
+        counts = np.zeros((2, len(oracle.classes)), np.int64)
+        for name, scene in tqdm(scenes.items(), desc="pseudo_label", unit="scene", mininterval=2.0):
+            counts += _write(
+                folder / name,
+                scene,
+                _read(split / ROLES / f"{name}.tif"),
+                oracle,
+                solution,
+                pseudo_label.overlap,
+            )
+        write_json(folder / SUMMARY, _summary(oracle, target, solution, counts, len(sample.label)))
+
+
+def _write(
+    folder: Path,
+    scene: SceneArrays,
+    roles: NDArray[np.uint8],
+    teacher: Teacher,
+    solution: Solution,
+    overlap: float,
+) -> NDArray[np.int64]:
+    """Both rasters of a scene; returns pixels by class, before (argmax) and after transport."""
+    classes = len(teacher.classes)
+    counts = np.zeros((2, classes), np.int64)
+    table = rgb(teacher.trained.colours)
+    with (
+        raster_writer(
+            folder / PSEUDO_CLASS, scene.grid, bands=1, dtype="uint8", nodata=IGNORE, colours=table
+        ) as labels,
+        raster_writer(
+            folder / PSEUDO_WEIGHT, scene.grid, bands=1, dtype="uint8", nodata=0
+        ) as weights,
+    ):
+        for y, z in logits(teacher.trained, teacher.network, scene, overlap, teacher.device):
+            rows = slice(y, y + z.shape[2])
+            window = Window(0, y, scene.grid.width, z.shape[2])
+            valid = np.asarray(scene.valid[:, rows])
+            wanted = valid.any(axis=0) & np.isin(roles[rows], TRAIN)
+            label = np.full(wanted.shape, IGNORE, np.uint8)
+            weight = np.zeros(wanted.shape, np.uint8)
+            if wanted.any():
+                price = teacher.cost(_pixels(z, valid, None, wanted))
+                plan = assign(price, solution)
+                label[wanted] = plan.argmax(axis=1)
+                weight[wanted] = np.rint(255 * certainty(plan))
+                for kind, chosen in enumerate((price.argmin(axis=1), label[wanted])):
+                    counts[kind] += np.bincount(chosen, minlength=classes)
+            labels.write(label[None], window=window)
+            weights.write(weight[None], window=window)
+    return counts
+
+
+def _pixels(
+    z: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    label: NDArray[np.uint8] | None,
+    wanted: NDArray[np.bool_] | None = None,
+) -> Pixels:
+    """Logits (M, K, h, w) and validity (2, h, w) as rows of pixels; by default those with data."""
+    keep = valid.any(axis=0) if wanted is None else wanted
+    optical, sar = valid[:, keep]
+    seen = {"fused": np.ones_like(optical), "optical": optical, "sar": sar}
+    rows = np.moveaxis(z[:, :, keep], 1, 2)
+    known = np.full(len(optical), IGNORE, np.uint8) if label is None else label[keep]
+    return Pixels(rows, np.stack([seen[head] for head in HEADS]), known)
+
+
+def _target(split: Path, names: list[str], classes: int, smoothing: float) -> NDArray[np.float64]:
+    """Class shares of the labelled pixels, mixed with uniform ones; a class never seen keeps 0."""
+    counts = np.zeros(classes, np.int64)
+    for name in names:
+        if (path := split / LABELS / f"{name}.tif").exists():
+            values = _read(path)
+            counts += np.bincount(values[values != IGNORE], minlength=classes)
+    shares = counts / counts.sum()
+    present = counts > 0
+    mixed: NDArray[np.float64] = (1 - smoothing) * shares + smoothing * present / present.sum()
+    return mixed
+
+
+def _summary(
+    teacher: Teacher,
+    target: NDArray[np.float64],
+    solution: Solution,
+    counts: NDArray[np.int64],
+    sample: int,
+) -> dict[str, Any]:
+    def named(values: NDArray[Any]) -> dict[str, float | None]:
+        pairs = zip(teacher.classes, values.tolist(), strict=True)
+        return {name: round(v, 6) if np.isfinite(v) else None for name, v in pairs}
+
+    before, after = counts / counts[0].sum()
+    return {
+        "classes": teacher.classes,
+        "temperature": dict(zip(HEADS, teacher.temperatures.round(4).tolist(), strict=True)),
+        "target": named(target),
+        "before": named(before),
+        "after": named(after),
+        "potentials": named(solution.potentials),
+        "residual": float(f"{solution.residual:.3g}"),
+        "iterations": solution.iterations,
+        "converged": solution.converged,
+        "pixels": int(counts[0].sum()),
+        "sample": sample,
+    }
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    with rasterio.open(path) as source:
+        values: NDArray[np.uint8] = source.read(1)
+        return values
+
+
+def _cut(path: Path, y: int, x: int, size: int) -> NDArray[np.uint8]:
+    with rasterio.open(path) as source:
+        window = Window(x, y, size, size)
+        values: NDArray[np.uint8] = source.read(1, window=window, boundless=True, fill_value=IGNORE)
+        return values

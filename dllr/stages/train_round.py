@@ -1,0 +1,57 @@
+"""Stage `train_round`: a student that goes on from the previous round, on labels and pseudo-labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dllr.execution import device
+from dllr.files import atomic_dir, link_or_copy
+from dllr.methods import make
+from dllr.models.checkpoint import load, save
+from dllr.params.train import Train
+from dllr.params.train_round import TrainRound
+from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, SUMMARY
+from dllr.training.history import write_history
+from dllr.training.loop import Schedule, fit, forget
+from dllr.training.sources import TrainingSet
+from dllr.workcache import content, work_dir
+
+
+def run(
+    *,
+    coregistered: Path,
+    split: Path,
+    pseudo_labels: Path,
+    previous: Path,
+    out: Path,
+    round: int,
+    rounds: dict[str, int],
+    train: Train,
+    train_round: TrainRound,
+    watch: Callable[[Path], None],
+) -> None:
+    """Write `out`/checkpoint.pt, history.csv and labels.json (what its pseudo-labels were made of).
+
+    The calibration fold joins the labelled windows in the last round only: until then it must not
+    have trained the teacher it calibrates.
+    """
+    data = TrainingSet(coregistered, split)
+    trained = load(previous / CHECKPOINT)
+    method = make(train_round.method, train_round.unlabelled_weight)
+    last = round == len(rounds)
+    labelled = data.labelled(with_calibration=last)
+    unlabelled = data.unlabelled(pseudo_labels) if method.needs_unlabelled else None
+    inputs = (
+        content(coregistered, pattern="*/record.json"),
+        content(split, pseudo_labels, previous),
+        last,
+    )
+    module = f"dllr.methods.{train_round.method}"
+    work = work_dir("train_round", *inputs, train, train_round, extra_modules=(module,))
+    numbers = train.model_dump() | {"seed": train.seed + round}
+    schedule = Schedule(round=round, steps=train_round.steps, **numbers)
+    history = fit(trained, method, labelled, unlabelled, schedule, work, device(), watch)
+    with atomic_dir(out) as folder:
+        save(folder / CHECKPOINT, trained)
+        write_history(folder / HISTORY, history)
+        link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
+    forget(work)

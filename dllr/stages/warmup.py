@@ -1,0 +1,68 @@
+"""Stage `warmup`: supervised training on the labelled pixels, round 0."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dllr.execution import device
+from dllr.files import atomic_dir
+from dllr.methods.supervised import Supervised
+from dllr.models.checkpoint import Trained, save
+from dllr.models.network import Network
+from dllr.models.normalise import Normalisation
+from dllr.params.model import Model
+from dllr.params.scenes import Scenes
+from dllr.params.train import Train
+from dllr.params.warmup import Warmup
+from dllr.raster.products import CHECKPOINT, HISTORY, SAMPLES, WINDOWS
+from dllr.training.history import write_history
+from dllr.training.loop import Schedule, fit, forget
+from dllr.training.sources import TrainingSet
+from dllr.workcache import content, work_dir
+
+
+def run(
+    *,
+    coregistered: Path,
+    tiles: Path,
+    split: Path,
+    out: Path,
+    scenes: Scenes,
+    model: Model,
+    train: Train,
+    warmup: Warmup,
+    watch: Callable[[Path], None],
+) -> None:
+    """Write `out`/checkpoint.pt and history.csv. Band statistics come from the training windows alone."""
+    data = TrainingSet(coregistered, split)
+    torch.manual_seed(train.seed)
+    names = scenes.label.names
+    bands = data.scenes[0].optical_bands, data.scenes[0].sar_bands
+    network = Network(model.encoder, model.width, len(bands[0]), len(bands[1]), len(names))
+    optical, sar = _normalisation(tiles, split)
+    trained = Trained.new(
+        network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
+        classes=names, colours=scenes.label.colours, size=data.size,
+    )  # fmt: skip
+    inputs = content(coregistered, pattern="*/record.json"), content(tiles, split)
+    work = work_dir("warmup", *inputs, scenes, model, train, warmup)
+    schedule = Schedule(round=0, steps=warmup.steps, **train.model_dump())
+    labelled = data.labelled(with_calibration=False)
+    history = fit(trained, Supervised(), labelled, None, schedule, work, device(), watch)
+    with atomic_dir(out) as folder:
+        save(folder / CHECKPOINT, trained)
+        write_history(folder / HISTORY, history)
+    forget(work)
+
+
+def _normalisation(tiles: Path, split: Path) -> tuple[Normalisation, Normalisation]:
+    every = pd.read_parquet(tiles / WINDOWS)
+    mine = pd.read_parquet(split / WINDOWS)
+    place = ["scene", "row", "col"]
+    mine = mine.loc[mine["split"] == "train", place]
+    keep = every[place].merge(mine.assign(keep=True), "left")["keep"].notna().to_numpy()
+    with np.load(tiles / SAMPLES) as samples:
+        return Normalisation.of(samples["optical"][keep]), Normalisation.of(samples["sar"][keep])
