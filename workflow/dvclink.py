@@ -24,28 +24,21 @@ import os
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from dvcstages import PIPELINE, Stage, ask_dvc
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient, directory
 
 STATE = Path(".snakemake/dvc")
 
-# Jobs find the `dvc` and `dllr` installed beside this Python, whether or not it is activated.
+# Jobs find the programs installed beside this Python, whether or not its environment is activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ["DVC_NO_ANALYTICS"] = "1"
-
-
-class Stage(NamedTuple):
-    """What a job must know of a stage; paths are relative to the project's root."""
-
-    sources: list[str]  # deps that no stage makes
-    upstream: list[str]  # every output of the stages it depends on
-    outs: dict[str, bool]  # path -> whether it is a folder
-    stale: bool  # its own deps, params, command or outputs changed, or those of a stage upstream
 
 
 class Link:
@@ -59,22 +52,26 @@ class Link:
         workflow: Snakemake's own object, the global of that name in a Snakefile.
 
     Raises:
-        WorkflowError: DVC cannot read the project, or a command-line option was given that would
-            bypass params.yaml or DVC.
+        WorkflowError: DVC cannot read the project, a rule names a stage that dvc.yaml has not, or
+            an option was given that would bypass params.yaml or DVC.
     """
 
     def __init__(self, workflow: Any) -> None:
         self.workflow = workflow
         if workflow.is_main_process:
             _refuse_config(workflow)
-            self.stages = _ask_dvc()
+            self.stages = ask_dvc()
             _write_state(self.stages)
         else:  # a job on its way to run: the main process has asked, and asking takes seconds
             table = json.loads((STATE / "stages.json").read_text(encoding="utf-8"))
-            self.stages = {name: Stage(*values) for name, values in table.items()}
+            self.stages = {address: Stage(*values) for address, values in table.items()}
+        self.families: dict[str, dict[str, str]] = defaultdict(dict)  # name -> key -> address
+        for address in self.stages:
+            name, _, key = address.partition("@")
+            self.families[name][key] = address
 
     def __contains__(self, name: str) -> bool:
-        return bool(self._members(name))
+        return name in self.families
 
     def all(self) -> list[str]:
         """Every output of every stage: the target that leaves nothing undone."""
@@ -82,29 +79,45 @@ class Link:
 
     def deps(self, name: str) -> Callable[[Any], list[str]]:
         """Inputs of a stage or family: a function of the rule's wildcards."""
-        address = self._address(name)
+        pattern = self._address(name)
 
         def inputs(wildcards: Any) -> list[str]:
             if self.workflow.is_main_process:
                 _refuse_force(self.workflow)
-            return self._inputs(address.format(**wildcards))
+            address = pattern.format(**wildcards)
+            stage = self.stages[address]
+            _refuse_missing(address, stage)
+            files = [*stage.sources, *stage.upstream, str(STATE / address)]
+            return files if stage.stale else [ancient(file) for file in files]
 
         return inputs
 
     def outs(self, name: str, flags: Mapping[str, Callable[[Any], Any]] | None = None) -> list[str]:
         """Outputs of a stage or family, folders flagged as such.
 
-        `flags` gives outputs another flag of Snakemake by their path: `{"*.html": report}`.
+        `flags` gives those whose path fits a pattern one more: `{"*.html": report}`.
         """
-        constraint = "|".join(re.escape(key) for key in self._members(name))
-        outs = []
-        for pattern, is_folder in self._patterns(name).items():
-            out: Any = pattern.replace("{key}", f"{{key,{constraint}}}")
-            out = directory(out) if is_folder else out
+        self._address(name)
+        members = self.families[name]
+        keys = "|".join(map(re.escape, members))
+        flagged = []
+        for column in zip(*(self.stages[a].outs.items() for a in members.values()), strict=True):
+            pattern = pattern_of({k: out for k, (out, _) in zip(members, column, strict=True)})
+            out: Any = pattern.replace("{key}", f"{{key,{keys}}}")
+            if any(is_folder for _, is_folder in column):
+                out = directory(out)
             for glob, flag in (flags or {}).items():
                 out = flag(out) if fnmatch(pattern, glob) else out
-            outs.append(out)
-        return outs
+            flagged.append(out)
+        return flagged
+
+    def run(self, name: str) -> str:
+        """Shell text that makes a stage, and it alone, through DVC; its output stays visible."""
+        stage = self._address(name).replace("{key}", "{wildcards.key}")
+        return (
+            "DLLR_THREADS={threads} "
+            f"dvc --wait-for-lock repro --single-item {stage} 2>&1 | tee {{log:q}}"
+        )
 
     def log(self, name: str) -> str:
         """Where what a stage prints is kept."""
@@ -114,58 +127,27 @@ class Link:
         """Where a stage's running time and memory are kept."""
         return f"logs/benchmarks/{self._address(name)}.tsv"
 
-    def run(self, name: str) -> str:
-        """Shell text that makes a stage, and it alone, through DVC; progress stays visible."""
-        stage = self._address(name).replace("{key}", "{wildcards.key}")
-        return (
-            "DLLR_THREADS={threads} "
-            f"dvc --wait-for-lock repro --single-item {stage} 2>&1 | tee {{log:q}}"
-        )
-
-    def _members(self, name: str) -> dict[str, Stage]:
-        """Stages by key; a stage that is no family is its own only member, with the key ""."""
-        split = {address: address.partition("@") for address in self.stages}
-        return {key: self.stages[a] for a, (family, _, key) in split.items() if family == name}
-
-    def _patterns(self, name: str) -> dict[str, bool]:
-        members = self._members(name)
-        if not members:
-            raise WorkflowError(f"dvc.yaml has no stage {name!r}: mend the rule of that name")
-        columns = zip(*(stage.outs.items() for stage in members.values()), strict=True)
-        return {
-            pattern_of({key: out for key, (out, _) in zip(members, column, strict=True)}): any(
-                is_folder for _, is_folder in column
-            )
-            for column in columns
-        }
-
     def _address(self, name: str) -> str:
         """DVC's name of a stage; of a family with several members, with `{key}` in it."""
-        keys = list(self._members(name))
-        if len(keys) > 1:
-            return f"{name}@{{key}}"
-        return f"{name}@{keys[0]}" if keys and keys[0] else name
-
-    def _inputs(self, address: str) -> list[str]:
-        stage = self.stages[address]
-        files = [*stage.sources, *stage.upstream, str(STATE / address)]
-        return files if stage.stale else [ancient(file) for file in files]
+        if name not in self:
+            raise WorkflowError(f"{PIPELINE} has no stage {name!r}, which a rule names")
+        return pattern_of(self.families[name])
 
 
-def pattern_of(outs: Mapping[str, str]) -> str:
-    """The pattern that gives each key's path: {"1": "rounds/1", "2": "rounds/2"} -> "rounds/{key}".
+def pattern_of(texts: Mapping[str, str]) -> str:
+    """The pattern that gives each key's text: {"1": "rounds/1", "2": "rounds/2"} -> "rounds/{key}".
 
-    A single path is its own pattern.
+    A single text is its own pattern.
     """
-    key, out = next(iter(outs.items()))
-    parts = out.split(key) if key else [out]
+    key, text = next(iter(texts.items()))
+    parts = text.split(key) if key else [text]
     for joints in itertools.product((key, "{key}"), repeat=len(parts) - 1):
         pattern = "".join(map("".join, zip(parts, (*joints, ""), strict=True)))
-        if all(pattern.replace("{key}", k) == o for k, o in outs.items()):
+        if all(pattern.replace("{key}", k) == t for k, t in texts.items()):
             return pattern
     raise WorkflowError(
-        f"the outputs {', '.join(outs.values())} of one family in dvc.yaml differ in more than "
-        "their keys; give each the key in place of itself"
+        f"{PIPELINE}: the outputs {', '.join(texts.values())} of one family differ in more than "
+        "their keys; write ${key} where the key stands"
     )
 
 
@@ -186,43 +168,13 @@ def _refuse_force(workflow: Any) -> None:
         )
 
 
-def _ask_dvc() -> dict[str, Stage]:
-    import networkx as nx  # these two imports take most of a second: the main process only
-    from dvc.dependency.param import ParamsDependency
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.stage import PipelineStage
-
-    try:
-        with Repo() as repo:
-            graph = repo.index.graph  # edges go from a stage to the stages that it depends on
-            changed = repo.status()
-            dirty = {stage for stage in graph if stage.addressing in changed}
-            dirty |= {stage for d in dirty for stage in nx.ancestors(graph, d)}
-            table = {}
-            for stage in graph:
-                if not isinstance(stage, PipelineStage):
-                    continue  # a file added with `dvc add`: a source to Snakemake
-                made = [o for s in graph[stage] if isinstance(s, PipelineStage) for o in s.outs]
-                deps = [d for d in stage.deps if not isinstance(d, ParamsDependency)]
-                table[stage.addressing] = Stage(
-                    [
-                        str(d)
-                        for d in deps
-                        if not any(d.fs.overlaps(d.fs_path, o.fs_path) for o in made)
-                    ],
-                    [str(o) for o in made],
-                    {str(o): _is_folder(o) for o in stage.outs},
-                    stage in dirty,
-                )
-    except DvcException as error:
-        raise WorkflowError(f"DVC: {error}") from None
-    return table
-
-
-def _is_folder(out: Any) -> bool:
-    """As recorded in dvc.lock; before the first run, an output without a suffix is a folder."""
-    return bool(out.hash_info.isdir) if out.hash_info else not Path(out.def_path).suffix
+def _refuse_missing(address: str, stage: Stage) -> None:
+    """Snakemake would take outputs of an earlier run for given, and pass over the stage."""
+    if missing := [source for source in stage.sources if not Path(source).exists()]:
+        raise WorkflowError(
+            f"stage {address} needs {', '.join(missing)}, which is not there and which no stage "
+            f"makes: put it there, or mend its path in params.yaml or {PIPELINE}"
+        )
 
 
 def _write_state(stages: Mapping[str, Stage]) -> None:

@@ -85,7 +85,7 @@ class Project:
         }
 
     def _environment(self, command: str, env: Mapping[str, str]) -> dict[str, str]:
-        """The virtual environment is activated, as it must be for DVC and need not for Snakemake."""
+        """The virtual environment must be activated for DVC, and need not for Snakemake."""
         path = self.env["PATH"] if command == "snakemake" else f"{BIN}:{self.env['PATH']}"
         return {**self.env, "PATH": path, **env}
 
@@ -119,7 +119,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copytree(HERE / "toy", root, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "pipeline.yaml").rename(root / "dvc.yaml")
     shutil.copytree(ROOT / "workflow" / "profiles", root / "workflow" / "profiles")
-    shutil.copy(ROOT / "workflow" / "dvclink.py", root / "workflow")
+    for module in (ROOT / "workflow").glob("*.py"):
+        shutil.copy(module, root / "workflow")
     shutil.copy(ROOT / ".dvcignore", root)
     project = Project(root, environment(tmp_path_factory.mktemp("home")))
     project("git", "init", "--quiet", "--initial-branch", "main")

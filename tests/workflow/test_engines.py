@@ -28,7 +28,7 @@ def test_after_snakemake_dvc_has_nothing_to_do(template: Project, project: Proje
     project.is_done()
 
 
-def test_after_dvc_snakemake_has_nothing_to_do(template: Project, project: Project) -> None:
+def test_after_dvc_snakemake_has_nothing_to_do(project: Project) -> None:
     made = project.files()
     for trace in ("results", ".snakemake", ".dvc/cache", "logs"):
         shutil.rmtree(project.root / trace)
@@ -46,9 +46,8 @@ def test_after_dvc_snakemake_has_nothing_to_do(template: Project, project: Proje
         ("params.yaml", "bins: 4", "bins: 5", {"evaluate", "report"}),
         ("data/raw/b.txt", "7.0", "7.1", {"prepare", "stats", "warmup", "report"}),
         ("stages/train_round.py", "* section", "* 1 * section", {"train_round@1", "train_round@2"}),
-        ("stages/params.py", "The toy's", "All the toy's", set()),
     ],
-    ids=["parameter of a late stage", "byte of the data", "code of a stage", "code of no stage"],
+    ids=["parameter of a late stage", "byte of the data", "code of a stage"],
 )
 def test_an_edit_runs_what_depends_on_it(
     project: Project, engine: str, file: str, old: str, new: str, stages: set[str]
@@ -80,20 +79,24 @@ def test_a_removed_round_leaves_no_trace(project: Project, engine: str) -> None:
     project.is_done()
 
 
-@both
-def test_no_rounds_at_all(project: Project, engine: str) -> None:
+def test_an_edit_elsewhere_runs_nothing(project: Project) -> None:
+    project.edit("stages/params.py", "The toy's", "All the toy's")
+    project.edit("params.yaml", "# {country", "# Or: {country")
+    project.is_done()
+
+
+def test_no_rounds_at_all(project: Project) -> None:
     project.edit("params.yaml", '{"1": 0, "2": 1}', "{}")
-    project.build(engine)
+    project("snakemake")
     assert project.ran() == {"evaluate", "report"}
     assert list(metrics(project)["loss"]) == ["0"]
     project.is_done()
 
 
-@both
-def test_a_family_whose_key_is_in_no_path(project: Project, engine: str) -> None:
+def test_a_family_whose_key_is_in_no_path(project: Project) -> None:
     project.edit("params.yaml", "demo: {}", "demo: {country: {rows: 3}}")
     project.edit("params.yaml", "root: data/raw", "root: data/demo")
-    project.build(engine)
+    project("snakemake")
     assert {"demo@country", "prepare"} <= project.ran()
     project.is_done()
 
