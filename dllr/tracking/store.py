@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Store:
         self._seen: dict[str, float] = {}
         self._lock = FileLock(lock, timeout=patience)
         with self.writing():
+            if self.uri.startswith("sqlite:///"):
+                _probe(database)
             self._client: Any = _client(self.uri)
             self._client.search_experiments(max_results=1)
 
@@ -269,6 +271,13 @@ class Store:
 def _differs(known: dict[tuple[str, int], float], point: Point) -> bool:
     """Whether `point` is not the last value at its step (NaN is one value)."""
     return repr(known.get((point.key, point.step))) != repr(storable(point.value))
+
+
+def _probe(database: Path) -> None:
+    """Raise at once what MLflow would try again for minutes: a database that cannot be written."""
+    with closing(sqlite3.connect(database, timeout=5.0)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("PRAGMA schema_version").fetchone()
 
 
 def _client(uri: str) -> Any:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tracked_project import Project, make
 
+from dllr.tracking.store import Store
+
 
 @pytest.fixture(autouse=True)
 def _no_shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,9 +19,10 @@ def _no_shared_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose pipeline has run, in a path with a space."""
+    """A project whose pipeline has run, in a path with a space; its store holds no run."""
     project = make(tmp_path_factory.mktemp("template") / "a project")
     project.repro()
+    Store(project.root)
     return project.root
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tracked_project import Project, commit
 
 from dllr.tracking import track
@@ -20,7 +19,7 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert whole["name"].startswith("islands self_training 16 tiles ")
     assert whole["params"]["train.learning_rate"] == "0.002"
     assert whole["params"]["scenes.optical.scale"] == "0.0001"
-    assert whole["params"]["warmup.steps"] == "12000"
+    assert whole["params"]["warmup.steps"] == "4000"
     assert {"seed.split": "3", "seed.train": "0", "method": "self_training"}.items() <= whole[
         "tags"
     ].items()
@@ -38,8 +37,8 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert sorted(children) == sorted(STAGES)
     assert all(child["status"] == "FINISHED" for child in children.values())
     student = children["train_round@1"]
-    assert len(student["history"]["loss"]) == 1200
-    assert student["history"]["loss"][-1][:2] == (11990, 1 / 11991)
+    assert len(student["history"]["loss"]) == 400
+    assert student["history"]["loss"][-1][:2] == (3990, 1 / 3991)
     assert "unlabelled" not in student["metrics"]  # an empty column has no points
     assert student["metrics"]["test/fused/miou"] == 0.6
     assert children["warmup"]["metrics"]["test/fused/miou"] == 0.5
@@ -72,7 +71,7 @@ def test_a_post_that_was_cut_short_is_completed(
     (whole,) = project.wholes()
     children = project.children(whole)
     assert sorted(children) == sorted(STAGES)
-    assert len(children["warmup"]["history"]["loss"]) == 1200
+    assert len(children["warmup"]["history"]["loss"]) == 400
 
 
 def test_a_commit_updates_a_tag_and_makes_no_run(project: Project) -> None:

@@ -29,6 +29,10 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
         (out / "confusion.csv").write_text("actual,predicted,count\nwater,water,3\n")
     elif kind == "report":
         (out / "index.html").write_text("<h1>report</h1>")
+        if os.environ.get("WATCH") == stage:
+            from dllr import tracking
+
+            tracking.post_when_done(stage)
     else:
         (out / "index.csv").write_text("scene\none\n")
 
@@ -40,8 +44,8 @@ def scores(round_: int, head: str) -> dict:
 
 
 def train(stage: str, out: Path, round_: int, seed: int) -> None:
-    """Writes 1200 rows; with WATCH set, in the work cache first, slowly and watched."""
-    rows = [(round_, s, 1 / (s + seed + 1), 0.5, "", 1e-3) for s in range(0, 12000, 10)]
+    """Writes 400 rows; with WATCH set, in the work cache first, slowly and watched."""
+    rows = [(round_, s, 1 / (s + seed + 1), 0.5, "", 1e-3) for s in range(0, 4000, 10)]
     work = out
     if os.environ.get("WATCH") == stage:
         from dllr import tracking
@@ -52,12 +56,12 @@ def train(stage: str, out: Path, round_: int, seed: int) -> None:
     with (work / "history.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["round", "step", "loss", "supervised", "unlabelled", "learning_rate"])
-        table.writerows(rows[:600])
+        table.writerows(rows[:200])
         file.flush()
         if work != out:
             while not (work / "go").exists():
                 time.sleep(0.05)
-        table.writerows(rows[600:])
+        table.writerows(rows[200:])
     if work != out:
         (out / "history.csv").write_bytes((work / "history.csv").read_bytes())
 
