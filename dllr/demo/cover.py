@@ -280,7 +280,9 @@ def _filled(
         [Material.CONIFER, Material.SHRUB],
         Material.BROADLEAF,
     )
-    height[stand] = np.where(material[stand] == Material.SHRUB, 2, 9 + 3 * patch[stand])
+    height[stand] = np.where(
+        material[stand] == Material.SHRUB, 2, 9 + 3 * np.clip(patch[stand], -2, 2)
+    )
     objects[stand] = hashed(material[stand], ground.district[stand])
 
     open_water = classes == WATER
@@ -297,21 +299,18 @@ def _filled(
     material[road] = np.where(paved[road], Material.ASPHALT, Material.CONCRETE)
     objects[road] = ground.district[road]
     # Trees beside the road hide parts of it, and the label does not care.
-    avenue = road & (axis > 1) & (speck < 0.25)
+    avenue = road & (axis > 1) & (speck < 0.15)
     material[avenue] = Material.BROADLEAF
 
     bare = classes == OTHERS
     near_river = ground.terrain.river < 60
     choice = uniform(ground.district, 41) + 0.15 * patch
-    material[bare] = np.select(
-        [
-            near_river[bare] & (choice[bare] > 0.4),
-            choice[bare] > 0.55,
-            choice[bare] > 0.4,
-        ],
+    kinds = np.select(
+        [near_river & (choice > 0.1), choice > 0.45, choice > 0.25],
         [Material.SAND, Material.ROCK, Material.CONCRETE],
         Material.SOIL,
     )
+    material[bare] = kinds[bare]
     material[bare & (speck < 0.08)] = Material.SHRUB
     objects[bare] = hashed(material[bare], ground.district[bare])
     return Cover(classes, material, green, objects, height, ground.bearing)

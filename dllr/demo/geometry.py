@@ -14,7 +14,7 @@ class Affine:
 
     @classmethod
     def of(cls, a: float, b: float, c: float, d: float, e: float, f: float) -> "Affine":
-        return cls(np.array([[a, b, c], [d, e, f], [0, 0, 1]]).astype(np.float64))
+        return cls(np.array([a, b, c, d, e, f, 0, 0, 1], dtype=np.float64).reshape(3, 3))
 
     def row_major(self) -> tuple[float, float, float, float, float, float]:
         a, b, c, d, e, f = (float(v) for v in self.matrix[:2].ravel())
@@ -24,8 +24,7 @@ class Affine:
         return Affine(after.matrix @ self.matrix)
 
     def inverse(self) -> "Affine":
-        inverse: NDArray[np.float64] = np.linalg.inv(self.matrix)
-        return Affine(inverse)
+        return Affine(np.asarray(np.linalg.inv(self.matrix), dtype=np.float64))
 
     def __call__(self, x: float, y: float) -> tuple[float, float]:
         at = self.matrix @ (x, y, 1)

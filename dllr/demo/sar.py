@@ -8,7 +8,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from dllr.demo.cover import CITY, FARMLAND, ROAD, VILLAGE, WATER, Cover
 from dllr.demo.geometry import Affine
 from dllr.demo.materials import Material, column
-from dllr.demo.noise import Floats, field, normal, uniform
+from dllr.demo.noise import Floats, Mask, field, normal, uniform
 from dllr.demo.optical import cast
 from dllr.demo.terrain import Terrain
 
@@ -32,7 +32,7 @@ class Look:
 def draw_look(rng: np.random.Generator) -> Look:
     """Right-looking from an ascending or a descending orbit."""
     azimuth = float(rng.choice([80.0, 280.0])) + rng.uniform(-3, 3)
-    return Look(azimuth, rng.uniform(32, 42), max(0.0, rng.normal(1.0, 2.0)), rng.normal(0, 1.2))
+    return Look(azimuth, rng.uniform(32, 42), max(0.0, rng.normal(0, 2.0)), rng.normal(0, 1.2))
 
 
 def backscatter(
@@ -51,7 +51,8 @@ def backscatter(
     spread += np.where(cover.classes == FARMLAND, 0.7, 0.4) * field(rng, shape, 100, 2)
     power *= 10 ** (0.1 * spread)
     power *= np.where(cover.classes == WATER, 1, _slope(land, look))
-    power += _buildings(rng, cover, look, pixel)
+    power *= np.where(_hidden(cover, look, pixel), 0.3, 1)
+    power += _buildings(rng, cover, look)
     return power.astype(np.float32)
 
 
@@ -64,34 +65,37 @@ def _slope(land: Terrain, look: Look) -> Floats:
     return np.asarray(np.clip(gain * np.cos(rise) ** 2, 0.12, 6), dtype=np.float32)
 
 
-def _buildings(rng: np.random.Generator, cover: Cover, look: Look, pixel: float) -> Floats:
+def _hidden(cover: Cover, look: Look, pixel: float) -> Mask:
+    """Ground behind houses and trees, which the radar does not reach."""
+    azimuth, incidence = np.radians(look.azimuth), np.radians(look.incidence)
+    drop = pixel / float(np.tan(incidence))
+    return cast(cover.height, -np.sin(azimuth), -np.cos(azimuth), drop, 4)
+
+
+def _buildings(rng: np.random.Generator, cover: Cover, look: Look) -> Floats:
     """Power returned by walls that face the radar, and by single bright objects.
 
     Wall and ground form a corner reflector, strong only when the wall lies across the look.
     """
     azimuth = np.radians(look.azimuth)
     east, north = np.sin(azimuth), np.cos(azimuth)
-    built = (cover.height > 2) & ((cover.classes == CITY) | (cover.classes == VILLAGE))
-    towards = (
-        round(north),
-        -round(east),
-    )  # the pixel nearer to the radar: rows run south
-    wall = ~built & np.roll(built, (-towards[0], -towards[1]), (0, 1))
-    tall = np.maximum(cover.height, np.roll(cover.height, (-towards[0], -towards[1]), (0, 1)))
+    built = (cover.classes == CITY) | (cover.classes == VILLAGE)
+    roofs = np.where(built, cover.height, 0)
+    # The building that lies just behind a pixel, seen from the radar; rows run south.
+    behind = np.roll(roofs, (round(north), -round(east)), (0, 1))
+    wall = (roofs == 0) & (behind > 0)
 
     # Rectangles repeat every 90°; bearing is measured from east towards south, azimuth from north.
     across = (cover.bearing - (azimuth - np.pi / 2) + np.pi / 4) % (np.pi / 2) - np.pi / 4
     corner = np.exp(-((across / np.radians(14)) ** 2))
-    strength = 10 ** (0.35 + 0.35 * normal(cover.objects, 92)) * np.sqrt(tall / 8)
-    power = np.where(wall, strength * (0.2 + corner), 0)
+    strength = 10 ** (0.5 + 0.35 * normal(cover.objects, 92)) * np.sqrt(behind / 8)
+    power = np.where(wall, strength * (0.3 + corner), 0)
 
     shape = cover.classes.shape
     rate = np.zeros(7, dtype=np.float32)
     rate[CITY], rate[VILLAGE], rate[ROAD], rate[FARMLAND] = 0.006, 0.002, 0.004, 0.00008
     chance = rng.random(shape, dtype=np.float32) < rate[cover.classes]
     power += np.where(chance, 3 * 10 ** (0.8 * uniform(cover.objects, 93)), 0)
-    drop = pixel / np.tan(np.radians(look.incidence))
-    power *= np.where(cast(cover.height, -east, -north, drop, 3) & built, 0.5, 1)
     return power.astype(np.float32)
 
 

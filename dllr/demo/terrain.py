@@ -40,7 +40,7 @@ def terrain(rng: np.random.Generator, shape: tuple[int, int], pixel: float) -> T
     spurs = 1 - np.abs(field(rng, shape, 48, 2.8))
     valley = 1 - 0.9 * np.exp(-river / 45)
     height: Floats = np.asarray(
-        170 * hilly * valley * (0.7 + 0.9 * ridges + 0.3 * spurs) + 3 * field(rng, shape, 120, 3),
+        130 * hilly * valley * (0.7 + 0.9 * ridges + 0.3 * spurs) + 3 * field(rng, shape, 120, 3),
         dtype=np.float32,
     )
     south, east = (np.asarray(rise, dtype=np.float32) for rise in np.gradient(height, pixel))
