@@ -195,7 +195,7 @@ class Follower:
         """`step`, or False after a line in the log: whoever observes may fail in any way."""
         try:
             return step()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             log = self.root / ".dllr" / "tracking.log"
             with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%F %T')} {self.stage}: {error!r}\n")

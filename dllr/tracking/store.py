@@ -87,7 +87,8 @@ class Store:
         with self.writing():
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                return str(self._client.create_experiment(name, self._artifacts))
+                kind = {"mlflow.experimentKind": "custom_model_development"}  # which page opens
+                return str(self._client.create_experiment(name, self._artifacts, kind))
             if found.lifecycle_stage != "active":
                 raise TrackingError(
                     f"the MLflow experiment {name!r} was deleted; bring it back with `mlflow "

@@ -81,11 +81,12 @@ def state_view(
     """
     params = nested(state.params)
     tags = {"set": data_name(state), **_facts(params), **(tags or {})}
-    words = [tags["set"], tags.get("method", "")]
+    # The digest comes first: lists of runs cut long names off.
+    words = [state.key[:6], tags.get("method", "")]
     words += [f"{tags['labelled_tiles']} tiles"] if "labelled_tiles" in tags else []
     view = View(
         state.key,
-        " ".join([word for word in words if word] + [state.key[:6]]),
+        " ".join(word for word in words if word),
         flattened(params),
         tags,
         data_sets=_scene_folder(state, made),
@@ -98,6 +99,7 @@ def state_view(
         elif stage.kind == "report":
             files = (path for path in sorted(folder.rglob("*")) if path.is_file())
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
+    # Not from the first output on: states that share it would all seem to be made at once.
     view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
     return view
 
@@ -105,10 +107,10 @@ def state_view(
 def _add_evaluation(view: View, folder: Path) -> None:
     metrics = read_json(folder / "metrics.json")
     selected = str(metrics["selected_round"])
-    view.points.append(Point("selected_round", float(selected)))
     view.points += _scores(metrics["rounds"][selected]["fused"])
     for head in ("optical", "sar"):
         view.points += _scores(metrics["rounds"][selected].get(head, {}), f"{head}/")
+    view.points.append(Point("selected_round", float(selected)))
     for name, heads in metrics["rounds"].items():
         for head, scores in heads.items():
             view.points += _scores(scores, f"rounds/{head}/", int(name))

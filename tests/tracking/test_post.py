@@ -14,9 +14,9 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     line = track(project.root)
     assert line.endswith("8 posted, 0 updated, 0 unchanged")
     (whole,) = project.wholes()
-    assert whole["experiment"] == "islands"
+    assert whole["experiment"] == whole["tags"]["set"] == "islands"
     assert whole["status"] == "FINISHED"
-    assert whole["name"].startswith("islands self_training 16 tiles ")
+    assert whole["name"].endswith(" self_training 16 tiles")
     assert whole["params"]["train.learning_rate"] == "0.002"
     assert whole["params"]["scenes.optical.scale"] == "0.0001"
     assert whole["params"]["warmup.steps"] == "4000"

@@ -65,7 +65,7 @@ def test_a_database_that_cannot_be_written(project: Project, kind: str) -> None:
 def test_a_server_that_is_away(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     start = time.monotonic()
-    with pytest.raises(TrackingError, match="http://127.0.0.1:9"):
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9"):
         track(project.root)
     assert time.monotonic() - start < 30
 
