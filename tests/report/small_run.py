@@ -254,7 +254,7 @@ def _transport() -> dict[str, Any]:
     before = np.array([41, 9, 5, 15, 27, 1, 2]) / 100
     return {
         "classes": NAMES,
-        "temperature": 1.31,
+        "temperature": {"fused": 1.31, "optical": 1.12, "sar": 0.94},
         "target": dict(zip(NAMES, target.tolist(), strict=True)),
         "before": dict(zip(NAMES, before.tolist(), strict=True)),
         "after": dict(zip(NAMES, ((target + before) / 2).tolist(), strict=True)),

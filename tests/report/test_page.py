@@ -112,6 +112,12 @@ def test_the_round_in_use_is_marked(page: str) -> None:
     assert all('data-value="2"' in row for row in rows)
 
 
+def test_the_transport_shows_its_evidence(page: str) -> None:
+    rows = text(page[page.index('<section id="transport">') :])
+    assert "1.31 · 1.12 · 0.94" in rows
+    assert "4.2e-07 yes" in rows
+
+
 def test_limits_name_what_weakens_the_scores(page: str) -> None:
     limits = text(page[page.index('<section id="limits">') :])
     assert "1 test scene." in limits
