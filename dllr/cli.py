@@ -117,7 +117,7 @@ def _params(given: Any) -> int:
     return 0
 
 
-def _track(given: Any) -> int:
+def _track(_: Any) -> int:
     from dllr import tracking
 
     print(tracking.track(Path.cwd()))

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dllr.methods.base import Method
+    from dllr.training.method import Method
 
 METHODS = {
     "self_training": "dllr.methods.self_training:SelfTraining",

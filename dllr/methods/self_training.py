@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from dllr.methods.base import DICE, WEIGHTS, segmentation_loss
 from dllr.models.network import Network
 from dllr.training.augment import jittered
+from dllr.training.losses import DICE, WEIGHTS, segmentation_loss
 from dllr.training.samples import Labelled, PseudoLabelled, Views
 
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from dllr.methods.base import DICE, WEIGHTS, segmentation_loss
 from dllr.models.network import Network
 from dllr.training.augment import jittered
+from dllr.training.losses import DICE, WEIGHTS, segmentation_loss
 from dllr.training.samples import Labelled, PseudoLabelled
 
 
@@ -21,7 +21,7 @@ class Supervised:
         self,
         network: Network,
         labelled: Labelled,
-        unlabelled: PseudoLabelled | None,
+        unlabelled: PseudoLabelled | None,  # noqa: ARG002, the protocol's
         dice: torch.Generator,
     ) -> dict[str, Tensor]:
         logits = network(*jittered(labelled.views, dice))

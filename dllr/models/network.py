@@ -22,7 +22,7 @@ class DifferenceGate(nn.Module):
         super().__init__()
         self.norm = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
         self.gate = nn.ModuleList(nn.Conv2d(2 * width + 1, width, 1) for _ in range(2))
-        self.fuse = conv(3 * width, width)
+        self.fuse = conv(3 * width, width, kernel=1)
 
     def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> Tensor:
         """Features (N, C, h, w) of both and shares of valid pixels (N, 2, h, w) → (N, C, h, w)."""
@@ -86,13 +86,17 @@ class Network(nn.Module):
         size = (optical.shape[-2], optical.shape[-1])
         valid = valid.to(optical.dtype)
         features = [
-            [
-                project(f)
-                for project, f in zip(self.project[m], self.encoders[m](x * v), strict=True)
-            ]
-            for m, (x, v) in enumerate(((optical, valid[:, :1]), (sar, valid[:, 1:])))
+            self._levels(0, optical * valid[:, :1]),
+            self._levels(1, sar * valid[:, 1:]),
         ]
-        shares = [functional.adaptive_avg_pool2d(valid, f.shape[-2:]) for f in features[0]]
+        shares = [
+            functional.adaptive_avg_pool2d(valid, (f.shape[-2], f.shape[-1])) for f in features[0]
+        ]
         fused = [g(o, s, v) for g, o, s, v in zip(self.gates, *features, shares, strict=True)]
         inputs = dict(zip(HEADS, (fused, *features), strict=True))
         return {head: self.decoders[head](inputs[head], size) for head in HEADS}
+
+    def _levels(self, modality: int, x: Tensor) -> list[Tensor]:
+        levels: list[Tensor] = self.encoders[modality](x)
+        projections: nn.ModuleList = self.project[modality]  # type: ignore[assignment]
+        return [project(f) for project, f in zip(projections, levels, strict=True)]

@@ -11,4 +11,4 @@ class Model(Section):
     """Encoder of each modality and the width they are projected to."""
 
     encoder: Literal["light"]
-    width: Annotated[int, Field(ge=8, le=512)]
+    width: Annotated[int, Field(ge=8, le=512, multiple_of=8)]

@@ -65,14 +65,13 @@ def raster_writer(
         "width": grid.width, "count": bands, "dtype": dtype, "nodata": nodata, "tiled": True,
         "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "zstd", "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
-    with atomic_file(path) as temporary:
-        with rasterio.open(temporary, "w", **profile) as target:
-            target.update_tags(**(tags or {}))
-            for band, text in enumerate(descriptions, 1):
-                target.set_band_description(band, text)
-            if colours:
-                target.write_colormap(1, dict(colours))
-            yield target
+    with atomic_file(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
+        target.update_tags(**(tags or {}))
+        for band, text in enumerate(descriptions, 1):
+            target.set_band_description(band, text)
+        if colours:
+            target.write_colormap(1, dict(colours))
+        yield target
 
 
 def write_strips(
@@ -82,6 +81,13 @@ def write_strips(
     with raster_writer(path, grid, **profile) as target:
         for window, values in strips:
             target.write(values, window=window)
+
+
+def read_indices(path: Path) -> NDArray[np.uint8]:
+    """The first band (H, W) of a raster of class indices, roles or weights."""
+    with rasterio.open(path) as source:
+        values: NDArray[np.uint8] = source.read(1)
+        return values
 
 
 def rgb(colours: Iterable[str]) -> dict[int, tuple[int, int, int]]:

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import dask
+from dask.base import compute
+from dask.delayed import delayed
 from tqdm.auto import tqdm
 
 from dllr.execution import one_thread_each, threads
@@ -25,5 +26,5 @@ def over_scenes(work: Callable[[Item], Result], items: Iterable[Item], title: st
                 bar.update()
             return result
 
-        tasks = [dask.delayed(counted, pure=False)(item) for item in todo]
-        return list(dask.compute(*tasks, scheduler="threads", num_workers=threads()))
+        tasks = [delayed(counted, pure=False)(item) for item in todo]
+        return list(compute(*tasks, scheduler="threads", num_workers=threads()))

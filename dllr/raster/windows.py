@@ -1,7 +1,24 @@
 """Windows of a scene: where they lie and how many of their pixels hold data."""
 
+from typing import NamedTuple
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+
+class Box(NamedTuple):
+    """A window: its scene, first row and first column."""
+
+    scene: str
+    y: int
+    x: int
+
+
+def boxes(index: pd.DataFrame) -> list[Box]:
+    """The windows of an index with columns scene, y and x, in its order."""
+    columns = (index[name].tolist() for name in Box._fields)
+    return [Box(*row) for row in zip(*columns, strict=True)]
 
 
 def positions(length: int, size: int, stride: int) -> list[int]:

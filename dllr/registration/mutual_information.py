@@ -5,7 +5,7 @@ first, because the metric has many local optima between optical and SAR.
 """
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813, its documented alias
 from numpy.typing import NDArray
 from scipy import ndimage
 

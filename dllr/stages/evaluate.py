@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import rasterio
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -18,7 +17,7 @@ from dllr.models.network import HEADS
 from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
 from dllr.raster.arrays import open_arrays
-from dllr.raster.grid import IGNORE
+from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.partition import Role
 from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, ROLES
 
@@ -84,7 +83,7 @@ def _round(
     for path in tqdm(
         truths, desc=f"evaluate {checkpoint.parent.name}", unit="scene", mininterval=2.0
     ):
-        roles, truth = _read(split / ROLES / path.name), _read(path)
+        roles, truth = read_indices(split / ROLES / path.name), read_indices(path)
         asked = {word: roles == role for word, role in SPLITS.items() if (roles == role).any()}
         if not asked:
             continue
@@ -142,9 +141,3 @@ def _marginals(trained: Path, rounds: dict[str, int]) -> pd.DataFrame:
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     with atomic_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(1)
-        return values

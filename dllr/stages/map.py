@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
@@ -47,7 +48,7 @@ def _map(folder: Path, checkpoint: Path, out: Path, overlap: float) -> None:
     where = device()
     network = trained.teacher.to(where)
     scene = open_arrays(folder)
-    facts = {"bands": 1, "dtype": "uint8", "nodata": IGNORE}
+    facts: dict[str, Any] = {"bands": 1, "dtype": "uint8", "nodata": IGNORE}
     names = {f"class_{i}": name for i, name in enumerate(trained.classes)}
     with atomic_dir(out) as target, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         plain = Path(scratch) / CLASS, Path(scratch) / CONFIDENCE

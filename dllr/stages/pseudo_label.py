@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from tqdm.auto import tqdm
 
-from dllr.evaluation.temperature import temperature
 from dllr.errors import TransportError
+from dllr.evaluation.temperature import temperature
 from dllr.execution import device
 from dllr.files import atomic_dir, write_json
 from dllr.models.checkpoint import load
@@ -19,7 +19,7 @@ from dllr.models.network import HEADS
 from dllr.models.predict import BATCH, logits, window_logits
 from dllr.params.pseudo_label import PseudoLabel
 from dllr.raster.arrays import SceneArrays, open_arrays
-from dllr.raster.grid import IGNORE, raster_writer, rgb
+from dllr.raster.grid import IGNORE, raster_writer, read_indices, rgb
 from dllr.raster.partition import Role
 from dllr.raster.products import (
     CHECKPOINT,
@@ -30,6 +30,7 @@ from dllr.raster.products import (
     SUMMARY,
     WINDOWS,
 )
+from dllr.raster.windows import Box, boxes
 from dllr.transport.pot import solve
 from dllr.transport.problem import Solution, assign
 from dllr.transport.scores import certainty, cost
@@ -74,17 +75,15 @@ class Teacher:
     ) -> Pixels:
         """Every step-th pixel with data of the windows, row by row and column by column."""
         found = []
+        grid = (slice(step // 2, None, step),) * 2
         for first in range(0, len(windows), BATCH):
-            rows = list(windows.iloc[first : first + BATCH].itertuples())
+            here = boxes(windows.iloc[first : first + BATCH])
             size = self.trained.size
-            patches = [scenes[r.scene].read(r.y, r.x, size, size) for r in rows]
+            patches = [scenes[box.scene].read(box.y, box.x, size, size) for box in here]
             values = window_logits(self.trained, self.network, patches, self.device)
-            for row, patch, z in zip(rows, patches, values, strict=True):
-                label = _cut(labels / f"{row.scene}.tif", row.y, row.x, size) if labels else None
-                grid = (slice(step // 2, None, step),) * 2
-                found.append(
-                    _pixels(z[..., *grid], patch.valid[:, *grid], label[grid] if labels else None)
-                )
+            for box, patch, z in zip(here, patches, values, strict=True):
+                label = _cut(labels / f"{box.scene}.tif", box, size)[grid] if labels else None
+                found.append(_pixels(z[..., *grid], patch.valid[:, *grid], label))
         if not found:
             empty = np.zeros((len(HEADS), 0, len(self.classes)), np.float32)
             return Pixels(empty, np.zeros((len(HEADS), 0), bool), np.zeros(0, np.uint8))
@@ -133,7 +132,7 @@ def run(
             counts += _write(
                 folder / name,
                 scene,
-                _read(split / ROLES / f"{name}.tif"),
+                read_indices(split / ROLES / f"{name}.tif"),
                 oracle,
                 solution,
                 pseudo_label.overlap,
@@ -200,7 +199,7 @@ def _target(split: Path, names: list[str], classes: int, smoothing: float) -> ND
     counts = np.zeros(classes, np.int64)
     for name in names:
         if (path := split / LABELS / f"{name}.tif").exists():
-            values = _read(path)
+            values = read_indices(path)
             counts += np.bincount(values[values != IGNORE], minlength=classes)
     shares = counts / counts.sum()
     present = counts > 0
@@ -235,14 +234,8 @@ def _summary(
     }
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _cut(path: Path, box: Box, size: int) -> NDArray[np.uint8]:
     with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(1)
-        return values
-
-
-def _cut(path: Path, y: int, x: int, size: int) -> NDArray[np.uint8]:
-    with rasterio.open(path) as source:
-        window = Window(x, y, size, size)
+        window = Window(box.x, box.y, size, size)
         values: NDArray[np.uint8] = source.read(1, window=window, boundless=True, fill_value=IGNORE)
         return values

@@ -17,9 +17,10 @@ from dllr.errors import SplitError
 from dllr.files import atomic_dir, write_json
 from dllr.params.scenes import Scenes
 from dllr.params.split import Split
-from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
+from dllr.raster.grid import IGNORE, Grid, read_indices, rgb, write_strips
 from dllr.raster.partition import Role, blocks, choose, inside, with_buffer
 from dllr.raster.products import LABELS, ROLES, SUMMARY, WINDOWS
+from dllr.raster.windows import boxes
 
 _SPLITS = {Role.UNLABELLED: "train", Role.VALIDATION: "validation", Role.TEST: "test"}
 
@@ -47,8 +48,8 @@ def run(
     for place, index in enumerate(chosen):
         held_back = every and place % every == 1
         windows.loc[index, "labelled"] = "calibration" if held_back else "train"
-        row = windows.loc[index]
-        square = roles[row["scene"]][row["y"] : row["y"] + size, row["x"] : row["x"] + size]
+        (box,) = boxes(windows.loc[[index]])
+        square = roles[box.scene][box.y : box.y + size, box.x : box.x + size]
         square[...] = Role.CALIBRATION if held_back else Role.LABELLED
     with atomic_dir(out) as folder:
         windows.to_parquet(folder / WINDOWS, index=False)
@@ -59,12 +60,6 @@ def run(
 def _grid(scene: Path) -> Grid:
     with rasterio.open(scene / "optical.tif") as source:
         return Grid.of(source)
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(1)
-        return values
 
 
 def _roles(
@@ -93,15 +88,15 @@ def _roles(
     ):
         for name, block in (units[number] for number in numbers):
             array = roles[name]
-            array[blocks(*array.shape, split.block) == block if block >= 0 else ...] = role
+            array[blocks(*array.shape[:2], split.block) == block if block >= 0 else ...] = role
     if split.by == "scene":
         return roles
     return {name: with_buffer(array, split.buffer) for name, array in roles.items()}
 
 
 def _labelled_blocks(path: Path, side: int) -> NDArray[np.int64]:
-    values = _read(path)
-    found: NDArray[np.int64] = np.unique(blocks(*values.shape, side)[values != IGNORE])
+    values = read_indices(path)
+    found: NDArray[np.int64] = np.unique(blocks(values.shape[0], values.shape[1], side)[values != IGNORE])
     return found
 
 
@@ -126,15 +121,15 @@ def _budget(
     pool = windows[(windows["split"] == "train") & windows["scene"].isin(list(truth))]
     counts = np.zeros((len(pool), classes), np.int64)
     for scene, rows in pool.groupby("scene").indices.items():
-        values = _read(truth[str(scene)])
+        values = read_indices(truth[str(scene)])
         for row in rows:
             y, x = pool[["y", "x"]].iloc[row]
             square = values[y : y + size, x : x + size]
             counts[row] = np.bincount(square[square != IGNORE], minlength=classes)
     worth = counts.sum(axis=1) >= split.min_labelled * size**2
     pool, counts = pool[worth], counts[worth]
-    boxes = np.column_stack([pd.factorize(pool["scene"])[0], pool["y"], pool["x"]])
-    chosen = choose(counts, boxes, size, split.labelled_tiles, generator)
+    places = np.column_stack([pd.factorize(pool["scene"])[0], pool["y"], pool["x"]])
+    chosen = choose(counts, places, size, split.labelled_tiles, generator)
     if len(chosen) < split.labelled_tiles:
         raise SplitError(
             f"split.labelled_tiles asks for {split.labelled_tiles} labelled tiles, but the training split "
@@ -157,7 +152,7 @@ def _write_rasters(
         _write(folder / ROLES / f"{name}.tif", grid, roles[name], None)
         if name in truth:
             visible = np.isin(roles[name], (Role.LABELLED, Role.CALIBRATION))
-            shown = np.where(visible, _read(truth[name]), np.uint8(IGNORE))
+            shown = np.where(visible, read_indices(truth[name]), np.uint8(IGNORE))
             seen += np.bincount(shown[shown != IGNORE], minlength=len(seen))
             _write(folder / LABELS / f"{name}.tif", grid, shown, scenes.label.colours)
     return seen
@@ -184,7 +179,7 @@ def _summary(
         counts = np.zeros(len(classes), np.int64)
         for name, path in truth.items():
             if role is not Role.UNLABELLED and name in roles:
-                values = _read(path)[roles[name] == role]
+                values = read_indices(path)[roles[name] == role]
                 counts += np.bincount(values[values != IGNORE], minlength=len(classes))
         held[word] = dict(zip(classes, (seen if word == "train" else counts).tolist(), strict=True))
     return {

@@ -46,7 +46,7 @@ def _windows(
 ) -> tuple[pd.DataFrame, NDArray[np.float32], NDArray[np.float32]]:
     windows = lattice(scene.grid.height, scene.grid.width, tile.size, tile.stride)
     valid = np.asarray(scene.valid)
-    keep = shares(valid.any(axis=0), windows, tile.size) >= tile.min_valid
+    keep = shares(valid[0] | valid[1], windows, tile.size) >= tile.min_valid
     windows = windows[keep]
     index = pd.DataFrame(windows, columns=["row", "col", "y", "x"])
     index.insert(0, "scene", scene.name)

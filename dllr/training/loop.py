@@ -13,10 +13,10 @@ from tqdm.auto import tqdm
 
 from dllr.errors import TrainingError
 from dllr.files import atomic_file
-from dllr.methods.base import Method
 from dllr.models.checkpoint import Trained
 from dllr.training.augment import turned
 from dllr.training.history import Row, write_history
+from dllr.training.method import Method
 from dllr.training.samples import Labelled, PseudoLabelled, Source, Views, generator
 
 RESUME = "last.pt"
@@ -121,7 +121,7 @@ def _step(
         group["lr"] = _rate(schedule, step)
     parts = method.loss(trained.student, sample, guesses, dice)
     optimiser.zero_grad(set_to_none=True)
-    parts["loss"].backward()  # type: ignore[no-untyped-call]
+    parts["loss"].backward()
     torch.nn.utils.clip_grad_norm_(trained.student.parameters(), schedule.clip)
     optimiser.step()
     return parts

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
 from numpy.typing import NDArray
 
 from dllr.raster.arrays import SceneArrays, open_arrays
-from dllr.raster.grid import IGNORE
+from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.partition import Role
 from dllr.raster.products import LABELS, PSEUDO_CLASS, PSEUDO_WEIGHT, ROLES, WINDOWS
 from dllr.training.samples import Source, Windows
@@ -35,7 +34,7 @@ class TrainingSet:
     def unlabelled(self, pseudo_labels: Path) -> Source:
         """All training windows with their pseudo-labels and weights."""
         rasters = [
-            [_read(pseudo_labels / name / file) for name in self.names]
+            [read_indices(pseudo_labels / name / file) for name in self.names]
             for file in (PSEUDO_CLASS, PSEUDO_WEIGHT)
         ]
         return Source(self._windows(np.ones(len(self._index), bool)), rasters)
@@ -46,14 +45,8 @@ class TrainingSet:
         return Windows(self.scenes, np.column_stack([numbers, rows["y"], rows["x"]]), self.size)
 
     def _labels(self, name: str, roles: list[Role]) -> NDArray[np.uint8]:
-        role = _read(self._split / ROLES / f"{name}.tif")
+        role = read_indices(self._split / ROLES / f"{name}.tif")
         path = self._split / LABELS / f"{name}.tif"
         if not path.exists():
             return np.full_like(role, IGNORE)
-        return np.where(np.isin(role, roles), _read(path), np.uint8(IGNORE))
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(1)
-        return values
+        return np.where(np.isin(role, roles), read_indices(path), np.uint8(IGNORE))

@@ -27,4 +27,4 @@ def certainty(plan: NDArray[np.float32]) -> NDArray[np.float32]:
     """(1 − H(q) / ln K)^½ in [0, 1] of rows q (..., K): 0 = uniform, 1 = sure."""
     logs = np.log(plan, where=plan > 0, out=np.zeros_like(plan))
     entropy = -(plan * logs).sum(axis=-1) / np.log(plan.shape[-1])
-    return np.sqrt((1 - entropy).clip(0, 1)).astype(np.float32)
+    return np.asarray(np.sqrt((1 - entropy).clip(0, 1)), np.float32)

@@ -1,33 +1,12 @@
-"""What a method is: a loss of a step, and nothing else. The loop lives in training/."""
-
-from typing import Protocol
+"""Losses of a map against labels that are partly unknown."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dllr.models.network import Network
-from dllr.training.samples import Labelled, PseudoLabelled
-
 WEIGHTS = {"fused": 1.0, "optical": 0.5, "sar": 0.5}  # of the heads in every loss
 DICE = 0.5  # weight of the Dice loss beside the cross-entropy
 IGNORE = 255
-
-
-class Method(Protocol):
-    """One class a method. `needs_unlabelled` says whether a step brings pseudo-labelled windows."""
-
-    needs_unlabelled: bool
-
-    def loss(
-        self,
-        network: Network,
-        labelled: Labelled,
-        unlabelled: PseudoLabelled | None,
-        dice: torch.Generator,
-    ) -> dict[str, Tensor]:
-        """Scalars `loss` (to be minimised) and its parts `supervised` and `unlabelled`."""
-        ...
 
 
 def segmentation_loss(
@@ -47,11 +26,15 @@ def segmentation_loss(
 def dice_loss(logits: Tensor, label: Tensor) -> Tensor:
     """1 − mean soft Dice (Milletari et al., 3DV 2016) over the classes present in the batch."""
     known = (label != IGNORE)[:, None].to(logits.dtype)
-    target = functional.one_hot(label.where(label != IGNORE, 0), logits.shape[1])
-    target = target.movedim(-1, 1).to(logits.dtype) * known
+    index = label.where(label != IGNORE, 0)[:, None]
     probability = logits.softmax(1) * known
-    overlap = (probability * target).sum((0, 2, 3))
-    total = (probability + target).sum((0, 2, 3))
-    present = (target.sum((0, 2, 3)) > 0).to(logits.dtype)
-    score = (2 * overlap + 1) / (total + 1)
+    classes = logits.shape[1]
+    hit = (
+        torch.zeros(classes)
+        .to(logits)
+        .index_add(0, index.flatten(), (probability.gather(1, index)).flatten())
+    )
+    true = torch.zeros(classes).to(logits).index_add(0, index.flatten(), known.flatten())
+    score = (2 * hit + 1) / (probability.sum((0, 2, 3)) + true + 1)
+    present = (true > 0).to(logits.dtype)
     return ((1 - score) * present).sum() / present.sum().clamp_min(1)
