@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from dllr.demo.cover import WATER, Cover
+from dllr.demo.fill import Cover
+from dllr.demo.ground import WATER
 from dllr.demo.materials import Material, column
 from dllr.demo.noise import Floats, Mask, field, normal, top
 from dllr.demo.terrain import Terrain

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from dllr.demo.cover import CITY, FARMLAND, ROAD, VILLAGE, WATER, Cover
+from dllr.demo.fill import Cover
 from dllr.demo.geometry import Affine
+from dllr.demo.ground import CITY, FARMLAND, ROAD, VILLAGE, WATER
 from dllr.demo.materials import Material, column
 from dllr.demo.noise import Floats, Mask, field, normal, uniform
 from dllr.demo.optical import cast

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dllr.demo.cover import CODES, draw_shares, land_cover
+from dllr.demo.cover import draw_shares, land_cover
 from dllr.demo.geometry import Affine, Grid, Misregistration, draw_misregistration
+from dllr.demo.ground import CODES
 from dllr.demo.noise import Floats, Mask
 from dllr.demo.optical import Sky, draw_sky, observe
 from dllr.demo.sar import Look, backscatter, draw_look, image

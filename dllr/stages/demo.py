@@ -9,8 +9,8 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from dllr.demo.cover import CLASSES, CODES
 from dllr.demo.geometry import Grid
+from dllr.demo.ground import CLASSES, CODES
 from dllr.demo.optical import BANDS
 from dllr.demo.scene import CRS, Scene, hazards, simulate
 from dllr.files import atomic_dir, write_json

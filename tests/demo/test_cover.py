@@ -2,19 +2,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, label
 
-from dllr.demo.cover import (
-    CITY,
-    CLASSES,
-    FARMLAND,
-    FOREST,
-    OTHERS,
-    ROAD,
-    SHARES,
-    WATER,
-    Cover,
-    draw_shares,
-    land_cover,
-)
+from dllr.demo.cover import SHARES, draw_shares, land_cover
+from dllr.demo.fill import Cover
+from dllr.demo.ground import CITY, CLASSES, FARMLAND, FOREST, OTHERS, ROAD, WATER
 from dllr.demo.materials import Material
 from dllr.demo.terrain import Terrain, terrain
 

@@ -1,12 +1,13 @@
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
-from dllr.demo.cover import CODES
+from dllr.demo.ground import CODES
 from dllr.stages.demo import run
 
 
@@ -59,7 +60,7 @@ def test_scenes_lie_side_by_side(folder: Path) -> None:
     for path in sorted(folder.glob("*/optical.tif")):
         with rasterio.open(path) as file:
             bounds.append(file.bounds)
-    assert all(a.right < b.left for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(a.right < b.left for a, b in pairwise(bounds))
 
 
 def test_truth_tells_the_hazards_and_a_transform_that_is_a_similarity(folder: Path) -> None:
