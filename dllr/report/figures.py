@@ -90,10 +90,13 @@ def miou_by_round(
 def learning_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) -> Figure:
     """Losses by optimiser step; NaN leaves a gap."""
     looks = zip((INK, BLUE, VERMILION), ("-", "--", "-."), (1.6, 1.3, 1.3), strict=True)
+    marker = "." if len(steps) == 1 else None  # a line needs two points to be seen
     with mpl.rc_context(_STYLE):
         figure, axes = _plot(height=2.6)
         for (name, values), (colour, dashes, width) in zip(losses.items(), looks, strict=False):
-            axes.plot(steps, values, dashes, color=colour, linewidth=width, label=name)
+            axes.plot(
+                steps, values, dashes, color=colour, linewidth=width, marker=marker, label=name
+            )
         axes.set(xlabel="step", ylabel="loss")
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=INK, alpha=0.12)

@@ -19,6 +19,9 @@ Band = np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float32]]
 
 NONE = 255  # no class, no confidence
 CONFIDENCE = "cividis"
+_LIFT = np.rint(255 * np.linspace(0, 1, 256) ** 0.6).astype(
+    np.uint8
+)  # else clouds leave land black
 RIGHT, WRONG = "#9fb4c4", "#d55e00"
 
 
@@ -35,7 +38,7 @@ def optical(bands: Band, names: Sequence[str | None]) -> Rgba:
     else:
         shown = [0, 1, 2] if len(bands) >= 3 else [0, 0, 0]
     valid: Mask = ~np.all(np.ma.getmaskarray(bands), axis=0)
-    return _rgba([stretch(bands[place]) for place in shown], valid)
+    return _rgba([_LIFT[stretch(bands[place])] for place in shown], valid)
 
 
 def sar(bands: Band) -> Rgba:

@@ -200,7 +200,7 @@ def _write_tables(
         "windows": {"test": 40, "train": 120, "validation": 40},
         "labelled_tiles": {"calibration": 4, "no": 184, "train": 12},
         "labelled_pixels": pixels,
-        "pixels_by_class": {part: pixels for part in ("train", "validation", "test")},
+        "pixels_by_class": dict.fromkeys(("train", "validation", "test"), pixels),
         "absent_classes": {"train": ["road"], "validation": [], "test": []},
         "min_distance_px": None,
     }
