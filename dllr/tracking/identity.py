@@ -168,7 +168,7 @@ def _recorded_hash(entry: dict[str, Any]) -> str | None:
 
 
 def planned_stages(root: Path, *, outs: bool = False) -> dict[str, Stage]:
-    """The stages of dvc.yaml with the hashes of what lies in the project now.
+    """The stages of the project's own dvc.yaml with the hashes of what lies in the project now.
 
     Reads without DVC's lock, so that it never stands in the way of a `dvc repro`; files that DVC
     has hashed before are not read again. Hashes of outputs are left out unless `outs` asks.
@@ -182,7 +182,9 @@ def planned_stages(root: Path, *, outs: bool = False) -> dict[str, Stage]:
     except DvcException as error:
         raise TrackingError(f"{root} is not a DVC project: {error}; run from its root") from None
     try:
-        stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+        # DVC also collects every dvc.yaml below; their stages have a dvc.lock of their own.
+        own = str(Path(repo.root_dir, "dvc.yaml"))
+        stages = [s for s in repo.index.stages if isinstance(s, PipelineStage) and s.path == own]
         return {stage.name: _planned(stage, outs) for stage in stages}
     except DvcException as error:
         raise TrackingError(f"{root / 'dvc.yaml'} cannot be used: {error}") from None

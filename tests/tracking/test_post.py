@@ -150,6 +150,17 @@ def test_a_round_that_was_removed_is_not_shown(project: Project) -> None:
     assert sorted(project.children(whole)) == ["evaluate", "report", "scenes", "split", "warmup"]
 
 
+def test_a_pipeline_in_a_folder_below_is_another(project: Project) -> None:
+    below = project.root / "studies"
+    below.mkdir()
+    (below / "params.yaml").write_text("train: {seed: 5}\n")
+    stage = "{cmd: echo, params: [train], outs: [other]}"
+    (below / "dvc.yaml").write_text(
+        f"stages: {{warmup: {stage}, more: {stage.replace('other', 'x')}}}"
+    )
+    assert track(project.root).endswith("8 posted, 0 updated, 0 unchanged")
+
+
 def test_nothing_run_yet_makes_the_store_and_says_so(fresh: Project) -> None:
     assert track(fresh.root).startswith("nothing to post")
     assert (fresh.root / "mlflow.db").exists()

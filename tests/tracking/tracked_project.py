@@ -103,8 +103,10 @@ def make(root: Path) -> Project:
     """A new project: git, DVC, scenes; nothing run."""
     (root / "data/islands").mkdir(parents=True)
     (root / "data/islands/one.tif").write_bytes(b"pixels")
-    for name in ("dvc.yaml", "params.yaml", "thin.py"):
-        shutil.copy(HERE / name, root)
+    # Under their own names they would be a part of the pipeline that the tests belong to.
+    shutil.copy(HERE / "pipeline.yaml", root / "dvc.yaml")
+    shutil.copy(HERE / "pipeline_params.yaml", root / "params.yaml")
+    shutil.copy(HERE / "thin.py", root)
     project = Project(root)
     ignored = "/results/\n/data/\n/mlflow.db*\n/mlartifacts/\n/.dllr/\n__pycache__/\n"
     (root / ".gitignore").write_text(ignored)
