@@ -74,7 +74,7 @@ def fit(
         _follow(teacher, student, min(1 - 1 / (step + 2), schedule.ema))
         done = step + 1
         if done % schedule.log_every == 0 or done == schedule.steps:
-            values = {name: round(float(part), 6) for name, part in parts.items()}
+            values = {name: round(part.item(), 6) for name, part in parts.items()}
             if not math.isfinite(values["loss"]):
                 raise TrainingError(
                     f"the loss is {values['loss']} at step {done}; lower train.learning_rate or "
