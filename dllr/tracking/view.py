@@ -3,7 +3,8 @@
 Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
 round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
 `rounds/<head>/<score>` with the round as step. A training stage's run: the columns of its
-history by step, and `test/<head>/<score>` of its round.
+history by step, and `test/<head>/<score>` of its round. A pseudo-label stage's: the numbers of
+its summary, `before/<class>` and the like.
 """
 
 import csv
@@ -164,7 +165,7 @@ def stage_view(
                 for head, scores in rounds.get(round_name, {}).items():
                     view.points += _scores(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":
-        view.points += _transport(read_json(folder / "summary.json"))
+        view.points += _numbers(read_json(folder / "summary.json"))
     return view
 
 
@@ -187,13 +188,13 @@ def history_points(path: Path) -> list[Point]:
     return points
 
 
-def _transport(summary: dict[str, Any]) -> list[Point]:
-    names = ("temperature", "residual", "iterations", "converged", "pixels", "sample")
-    points = [Point(name, float(summary[name])) for name in names if summary.get(name) is not None]
-    for kind in ("target", "before", "after"):
-        shares = summary.get(kind) or {}
-        points += [Point(_class_metric(kind, name), value) for name, value in shares.items()]
-    return points
+def _numbers(summary: dict[str, Any]) -> list[Point]:
+    """Every number of a summary, named by the way to it: `residual`, `target/<class>`."""
+    return [
+        Point("/".join(metric_name(part).replace("/", "_") for part in path), float(value))
+        for path, value in _leaves(summary)
+        if isinstance(value, int | float)
+    ]
 
 
 def _scores(scores: dict[str, Any], prefix: str = "", step: int = 0) -> list[Point]:

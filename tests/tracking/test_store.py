@@ -14,15 +14,22 @@ from dllr.errors import TrackingError
 from dllr.tracking import track
 from dllr.tracking.store import Store
 
-TRACK = "from pathlib import Path; from dllr.tracking import track; print(track(Path('.')))"
+# One import for all six, so that they reach the store in the same moment.
+SIX = """
+import multiprocessing, pathlib
+import dvc.repo, mlflow
+from dllr.tracking import track
+
+with multiprocessing.get_context("fork").Pool(6) as pool:
+    print(*pool.map(track, [pathlib.Path.cwd()] * 6, chunksize=1), sep="\\n")
+"""
 
 
 def test_six_processes_that_come_first_at_once(project: Project) -> None:
     (project.root / "mlflow.db").unlink()
-    started = [project.start(sys.executable, "-c", TRACK) for _ in range(6)]
-    outputs = [process.communicate(timeout=120)[0] for process in started]
-    assert [process.returncode for process in started] == [0] * 6, outputs
-    assert sum(output.endswith("8 posted, 0 updated, 0 unchanged\n") for output in outputs) == 1
+    lines = project.run(sys.executable, "-c", SIX).splitlines()
+    ends = sorted(line.partition("mlflow.db: ")[2] for line in lines)
+    assert ends == 5 * ["0 posted, 0 updated, 8 unchanged"] + ["8 posted, 0 updated, 0 unchanged"]
     assert len(project.dump()) == 8
     (whole,) = project.wholes()
     assert len(project.children(whole)["warmup"]["history"]["loss"]) == 400

@@ -17,7 +17,12 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
         train(stage, out, int(item or 0), seed)
     elif kind == "pseudo_label":
         shares = dict(zip(CLASSES, (0.25, 0.75), strict=True))
-        summary = {"classes": CLASSES, "temperature": 1.5, "converged": True, "iterations": 12}
+        summary = {
+            "classes": CLASSES,
+            "temperature": {"fused": 1.5},
+            "converged": True,
+            "iterations": 12,
+        }
         summary |= {"target": shares, "before": shares, "after": shares}
         (out / "summary.json").write_text(json.dumps(summary))
     elif kind == "evaluate":
