@@ -1,0 +1,155 @@
+"""What a study is: a file of parameter values and seeds, and the cells that follow from it."""
+
+import copy
+import difflib
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+from dllr.errors import StudyError
+from dllr.files import digest
+from dllr.params.load import check, read_yaml
+from dllr.params.use import resolve
+
+LONGEST_NAME = 100  # characters of a cell's folder
+
+
+class Study(BaseModel):
+    """A file of studies/. Parameters are named by dotted key: `split.labelled_tiles`.
+
+    set: the parameter set of params/ that every cell starts from.
+    jobs: cells that run side by side; each gets its share of the cores.
+    fixed: values that all cells have in place of the set's.
+    values: parameter → the values it takes; cells are made of every combination.
+    seeds: parameter → its seeds, all lists of one length. They move together: repetition n takes
+        the n-th of each. Scores are averaged over them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    set: str
+    jobs: Annotated[int, Field(ge=1)] = 1
+    fixed: dict[str, Any] = {}
+    values: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    seeds: dict[str, Annotated[list[int], Field(min_length=1)]] = {}
+
+    @model_validator(mode="after")
+    def _seeds_of_one_length(self) -> "Study":
+        lengths = {name: len(seeds) for name, seeds in self.seeds.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"seeds: lists of different lengths {lengths}; they move together")
+        return self
+
+    @model_validator(mode="after")
+    def _each_parameter_once(self) -> "Study":
+        for one, other in itertools.combinations((self.fixed, self.values, self.seeds), 2):
+            if both := sorted(one.keys() & other.keys()):
+                raise ValueError(f"{both[0]} is given twice, among fixed, values and seeds")
+        return self
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Values of what varies, one mapping a cell; the repetitions of a combination in a row."""
+        repetitions = list(zip(*self.seeds.values(), strict=True)) or [()]
+        for chosen in itertools.product(*self.values.values()):
+            for seeds in repetitions:
+                yield dict(zip([*self.values, *self.seeds], [*chosen, *seeds], strict=True))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the chain. `varied`: value by dotted key; `params`: all of params.yaml."""
+
+    name: str
+    varied: dict[str, Any]
+    params: dict[str, Any]
+
+
+def read(file: Path) -> Study:
+    """Read and check the description of a study.
+
+    Raises:
+        StudyError: it is not there, or is not what `Study` says.
+        ParamsError: it is not YAML.
+    """
+    if not file.is_file():
+        there = sorted(path.name for path in file.parent.glob("*.yaml"))
+        raise StudyError(
+            f"{file} does not exist; in {file.parent}/ there is: {', '.join(there) or 'nothing'}"
+        )
+    try:
+        return Study.model_validate(read_yaml(file))
+    except ValidationError as error:
+        lines = [f"  {_explain(e)}" for e in error.errors()]
+        raise StudyError("\n".join([f"{file}:", *lines])) from None
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where, Study.model_fields, n=1, cutoff=0.5)
+        known = ", ".join(Study.model_fields)
+        return f"{where}: unknown key; " + (f"did you mean `{near[0]}`?" if near else known)
+    if error["type"] == "missing":
+        return f"{where}: missing; it names a parameter set of params/"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}, found {error['input']!r}" if where else message
+
+
+def cells(study: Study, file: Path, root: Path) -> list[Cell]:
+    """The cells of a study, each with parameters that were checked as a whole.
+
+    A folder of scenes that lies in the project is named by its absolute path, because a cell runs
+    elsewhere; scenes that the chain simulates are made in each cell, out of DVC's cache.
+
+    Raises:
+        ParamsError: there is no such set, or a cell's parameters are not valid.
+        StudyError: two cells are the same, or there are no scenes.
+    """
+    base = YAML(typ="safe", pure=True).load(resolve(study.set))
+    found: dict[str, Cell] = {}
+    for varied in study.combinations():
+        name = _name(varied) or study.set
+        if name in found:
+            raise StudyError(f"{file}: the cell {name} comes twice; name each value once")
+        params = copy.deepcopy(base)
+        for key, value in (study.fixed | varied).items():
+            _put(params, key, value, file)
+        check(params, f"{file}, cell {name}")
+        if not params["demo"]:
+            params["scenes"]["root"] = str(_scenes(root, params["scenes"]["root"], file))
+        found[name] = Cell(name, varied, params)
+    return list(found.values())
+
+
+def _put(params: dict[str, Any], key: str, value: Any, file: Path) -> None:
+    *sections, last = key.split(".")
+    place: Any = params
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise StudyError(f"{file}: {key} names nothing: `{section}` is a value, not a section")
+    place[last] = copy.deepcopy(value)
+
+
+def _scenes(root: Path, folder: str, file: Path) -> Path:
+    path = Path(os.path.normpath(root / folder))  # links stay: what they point to may move
+    if not path.is_dir():
+        raise StudyError(
+            f"{file}: no folder of scenes at {path}; put the scenes there, or a link to them, or "
+            "set scenes.root under `fixed`"
+        )
+    return path
+
+
+def _name(varied: dict[str, Any]) -> str:
+    """`split.labelled_tiles=8,train.seed=0`; a digest stands for what a folder's name cannot hold."""
+    full = ",".join(f"{key}={value}" for key, value in varied.items())
+    safe = re.sub(r"[^\w.,=+-]", "_", full)[:LONGEST_NAME]
+    return full if safe == full else f"{safe}-{digest(varied)[:8]}"

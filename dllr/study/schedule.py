@@ -1,0 +1,114 @@
+"""What cells share is made once, the rest side by side.
+
+A stage has a *recipe*: its command, its parameters, what it reads and the recipes of what it reads.
+Cells in which a stage has the same recipe would make the same. The stages are grouped by the set of
+cells that share them; a set is one task, run in its first cell, and the other cells find its outputs
+in DVC's run-cache. A set waits for the sets that contain it, because what a shared stage reads is
+shared by the same cells at least. The set of a cell alone is the last of that cell's tasks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from dllr.errors import StudyError
+from dllr.files import digest
+
+PIPELINE = "dvc.yaml"
+
+Sharers = frozenset[str]
+
+
+@dataclass(frozen=True)
+class State:
+    """What DVC says of a cell: the recipe of each stage, and whether all is made as it should be."""
+
+    recipes: dict[str, str]
+    current: bool
+
+
+def ask_dvc(folder: Path) -> State:
+    """The state of the pipeline in a folder.
+
+    Raises:
+        StudyError: DVC cannot read it.
+    """
+    import networkx as nx
+    from dvc.dependency import ParamsDependency
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    recipes: dict[str, str] = {}
+    try:
+        with Repo(str(folder)) as repo:
+            graph = repo.index.graph  # edges go from a stage to the stages that it depends on
+            for stage in reversed(list(nx.topological_sort(graph))):
+                if stage.path_in_repo != PIPELINE:
+                    continue  # a pipeline of its own, in a folder below
+                params = [d.read_params() for d in stage.deps if isinstance(d, ParamsDependency)]
+                deps = sorted(d.def_path for d in stage.deps)
+                above = sorted(recipes[s.name] for s in graph[stage] if s.name in recipes)
+                recipes[stage.name] = digest(stage.cmd, params, deps, above)
+            try:
+                current = not repo.status(str(folder / PIPELINE))
+            except LockError:  # left running by a study that was killed; its end will be awaited
+                current = False
+    except DvcException as error:
+        raise StudyError(f"DVC cannot read {folder / PIPELINE}: {error}") from None
+    return State(recipes, current)
+
+
+def tasks(recipes: Mapping[str, Mapping[str, str]]) -> dict[Sharers, list[str]]:
+    """Stages by the cells that share them, and an entry for every cell alone.
+
+    Args:
+        recipes: of each cell, the recipe of each stage by the stage's name.
+    """
+    sharers: dict[str, set[str]] = defaultdict(set)
+    for cell, own in recipes.items():
+        for recipe in own.values():
+            sharers[recipe].add(cell)
+    found: dict[Sharers, list[str]] = {}
+    for own in recipes.values():
+        for stage, recipe in own.items():
+            stages = found.setdefault(frozenset(sharers[recipe]), [])
+            if stage not in stages:
+                stages.append(stage)
+    return found | {frozenset([c]): found.get(frozenset([c]), []) for c in recipes}
+
+
+def run(todo: Collection[Sharers], work: Callable[[Sharers], str], jobs: int) -> dict[Sharers, str]:
+    """Do every task after those that contain it, `jobs` at a time.
+
+    Args:
+        work: does a task and returns what went wrong, empty if nothing did.
+
+    Returns:
+        task → what went wrong, for those that failed and those that waited for one of them.
+    """
+    waits = {task: {other for other in todo if task < other} for task in todo}
+    order = TopologicalSorter(waits)
+    order.prepare()
+    failed: dict[Sharers, str] = {}
+    running: dict[Future[str], Sharers] = {}
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        while order.is_active():
+            for task in order.get_ready():
+                if broken := [other for other in waits[task] if other in failed]:
+                    failed[task] = failed[broken[0]]
+                    order.done(task)
+                else:
+                    running[pool.submit(work, task)] = task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
+                if problem := future.result():
+                    failed[task] = problem
+                order.done(task)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return failed

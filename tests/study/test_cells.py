@@ -1,0 +1,135 @@
+"""Studies run for real: git worktrees, DVC, its run-cache."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Project
+
+from dllr import study
+from dllr.errors import StudyError
+
+GRID = {
+    "set": "tiny",
+    "jobs": 2,
+    "values": {"split.labelled_tiles": [2, 4]},
+    "seeds": {"train.seed": [0, 1]},
+}
+
+
+def test_a_grid_is_run_once_gathered_and_extended(project: Project) -> None:
+    summary = project.study(**GRID)
+
+    ran = project.ran()
+    stages = [line["stage"] for line in ran]
+    counts = {name: stages.count(name) for name in set(stages)}
+    assert counts == {"scenes": 1, "split": 2, "warmup": 4, "evaluate": 4}
+    assert {line["threads"] for line in ran} == {"2"}
+    assert all(line["code"] == str(project.cell(line["cell"])) for line in ran)
+    assert {line["store"] for line in ran} == {f"sqlite:///{project.root / 'mlflow.db'}"}
+
+    table = pd.read_csv(project.table)
+    assert len(table) == 4 * 2 * 2  # cells, rounds, heads
+    for _, row in table.iterrows():
+        gain = 0.05 * (row["round"] == 1 and row["head"] == "fused")
+        expected = 0.01 * row["split.labelled_tiles"] + 0.1 * row["train.seed"] + gain
+        assert row["miou"] == pytest.approx(expected)
+        assert row["selected"] == (row["round"] == 1)
+    assert table["iou/water"].eq(0.5).all()
+    assert table["iou/road"].isna().all()
+    assert table.groupby("cell")["dvc_lock"].nunique().eq(1).all()
+    assert table["dvc_lock"].nunique() == 4
+    # 2 tiles: 7 % and 17 %, hence 12 ± 7.1
+    assert "| 2 | 2 | 7.0 ± 7.1 | 12.0 ± 7.1 |" in summary
+    assert summary.splitlines()[0] in project.table.with_suffix(".md").read_text()
+
+    made = project.table.read_bytes()
+    (project.root / "README.md").write_text("a later commit\n")
+    project.commit()
+    assert project.git("ls-files", "studies").split() == [
+        "studies/grid.yaml",
+        "studies/results/grid.csv",
+        "studies/results/grid.md",
+    ]
+    project.study(**GRID)
+    assert project.ran() == []
+    assert project.table.read_bytes() == made
+    assert not list(project.root.glob("studies/work/grid/*/.dllr"))
+    assert project.git("status", "--porcelain").split() == ["M", "studies/results/grid.md"]
+
+    project.study(
+        **GRID | {"values": {"split.labelled_tiles": [2]}, "seeds": {"train.seed": [0, 1, 2]}}
+    )
+    assert project.counts() == {"warmup": 1, "evaluate": 1}
+
+
+def test_a_killed_study_goes_on(project: Project) -> None:
+    described = GRID | {"jobs": 1, "values": {}}
+    file = project.describe(**described)
+    command = [sys.executable, "-m", "dllr", "study", str(file.relative_to(project.root))]
+    hanging = os.environ | {"TINY_HANG": "evaluate train.seed=1"}
+    process = subprocess.Popen(command, env=hanging, start_new_session=True)
+    try:
+        until = time.monotonic() + 60
+        while not project.log.exists() or '"evaluate", "cell": "train.seed=1"' not in (
+            project.log.read_text()
+        ):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        with pytest.raises(StudyError, match="is being run already"):
+            project.study(**described)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not project.table.exists()
+    project.ran()
+
+    project.study(**described)
+
+    assert [(line["stage"], line["cell"]) for line in project.ran()] == [
+        ("evaluate", "train.seed=1")
+    ]
+    assert set(pd.read_csv(project.table)["train.seed"]) == {0, 1}
+
+
+def test_a_failed_cell_is_told_and_stops_no_other(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = GRID | {"set": "quick", "jobs": 1, "values": {}}  # scenes are simulated
+    monkeypatch.setenv("TINY_FAIL", "warmup train.seed=0")
+    with pytest.raises(StudyError, match="1 of 2 cells failed") as failure:
+        project.study(**described)
+    (log,) = re.findall(r"train\.seed=0: see (.+\.log)", str(failure.value))
+    assert "no convergence" in Path(log).read_text()
+    assert set(pd.read_csv(project.table)["train.seed"]) == {1}
+    assert "Cell `train.seed=0` failed." in project.table.with_suffix(".md").read_text()
+    assert project.counts() == {"demo": 1, "scenes": 1, "split": 1, "warmup": 2, "evaluate": 1}
+
+    monkeypatch.delenv("TINY_FAIL")
+    project.study(**described)
+    assert project.counts() == {"warmup": 1, "evaluate": 1}
+    assert set(pd.read_csv(project.table)["train.seed"]) == {0, 1}
+    assert "failed" not in project.table.with_suffix(".md").read_text()
+    for seed in (0, 1):
+        assert (project.cell(f"train.seed={seed}") / "data/demo/a.txt").read_text() == "simulated"
+
+
+def test_changed_files_are_refused_before_anything_runs(project: Project) -> None:
+    (project.root / "stage.py").write_text("raise SystemExit('edited')\n")
+    (project.root / "params.yaml").write_text("rounds: {}\n")  # cells have their own
+    with pytest.raises(StudyError, match=r"commit them.*\n M stage\.py$"):
+        project.study(**GRID)
+    assert not project.cell("").exists()
+
+
+def test_a_folder_below_the_project_is_no_project(project: Project) -> None:
+    file = project.describe(set="quick")
+    with pytest.raises(StudyError, match=f"run the study from {project.root}"):
+        study.run(file, project.root / "params")

@@ -1,0 +1,95 @@
+"""What a study's file may say, and what it is told where it errs."""
+
+import re
+
+import pytest
+from conftest import Project
+
+from dllr.errors import DllrError
+from dllr.study import description
+
+
+def cells(project: Project, **study: object) -> list[description.Cell]:
+    file = project.describe(**{"set": "tiny"} | study)
+    return description.cells(description.read(file), file, project.root)
+
+
+def test_cells_are_the_product_of_values_and_the_seeds_in_step(project: Project) -> None:
+    found = cells(
+        project,
+        fixed={"warmup.steps": 7},
+        values={"split.labelled_tiles": [2, 4], "train.learning_rate": [0.1]},
+        seeds={"train.seed": [0, 1], "split.seed": [10, 11]},
+    )
+    assert [tuple(cell.varied.values()) for cell in found] == [
+        (2, 0.1, 0, 10),
+        (2, 0.1, 1, 11),
+        (4, 0.1, 0, 10),
+        (4, 0.1, 1, 11),
+    ]
+    params = found[-1].params
+    assert params["warmup"]["steps"] == 7
+    assert (params["train"]["seed"], params["split"]["seed"]) == (1, 11)
+    assert params["split"]["labelled_tiles"] == 4
+    assert found[0].params["train"]["seed"] == 0
+    assert found[0].name == (
+        "split.labelled_tiles=2,train.learning_rate=0.1,train.seed=0,split.seed=10"
+    )
+
+
+def test_a_study_without_values_is_one_cell(project: Project) -> None:
+    assert [cell.name for cell in cells(project)] == ["tiny"]
+
+
+def test_scenes_of_the_project_are_found_from_a_cell(project: Project) -> None:
+    (only,) = cells(project)
+    assert only.params["scenes"]["root"] == str(project.root / "data" / "scenes")
+
+
+def test_scenes_that_are_simulated_stay_where_the_cell_makes_them(project: Project) -> None:
+    (only,) = cells(project, set="quick")
+    assert only.params["scenes"]["root"] == "data/demo"
+
+
+def test_values_that_no_folder_can_be_called_by_have_names_of_their_own(project: Project) -> None:
+    found = cells(project, values={"rounds": [{}, {"1": 0}], "evaluate.overlap": [0.1]})
+    names = [cell.name for cell in found]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch(r"rounds=[\w.,=+-]+-[0-9a-f]{8}", name) for name in names)
+    assert [cell.params["rounds"] for cell in found] == [{}, {"1": 0}]
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ({"seeds": {"train.sede": [0]}}, "train.sede: unknown key; did you mean `seed`?"),
+        ({"values": {"trian.seed": [0]}}, "trian: unknown key; did you mean `train`?"),
+        ({"values": {"train.seed": [0, -1]}}, "cell train.seed=-1:\n  train.seed: input should"),
+        ({"fixed": {"train.seed.x": 0}}, "train.seed.x names nothing: `seed` is a value"),
+        ({"vaules": {}}, "vaules: unknown key; did you mean `values`?"),
+        ({"set": "tyni"}, "no parameter set `tyni`"),
+        ({"set": 3}, "set: Input should be a valid string, found 3"),
+        ({"jobs": 0}, "jobs: Input should be greater than or equal to 1, found 0"),
+        ({"values": {"train.seed": []}}, "values.train.seed: List should have at least 1 item"),
+        ({"values": {"train.seed": [1, 1]}}, "the cell train.seed=1 comes twice"),
+        ({"seeds": {"train.seed": [0, 1], "split.seed": [0]}}, "lists of different lengths"),
+        ({"fixed": {"train.seed": 1}, "seeds": {"train.seed": [0]}}, "train.seed is given twice"),
+        ({"fixed": {"scenes.root": "data/away"}}, "no folder of scenes at "),
+    ],
+)
+def test_errors_name_what_is_wrong(
+    project: Project, study: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DllrError, match=re.escape(message)):
+        cells(project, **study)
+
+
+def test_a_study_that_is_not_there(project: Project) -> None:
+    there = project.describe(set="tiny")
+    with pytest.raises(DllrError, match=r"gird\.yaml does not exist; .* there is: grid\.yaml"):
+        description.read(there.with_name("gird.yaml"))
+
+
+def test_a_study_without_a_set(project: Project) -> None:
+    with pytest.raises(DllrError, match="set: missing"):
+        description.read(project.describe(jobs=1))
