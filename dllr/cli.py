@@ -38,6 +38,9 @@ _LAST = "report"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `dllr`; returns the exit status (0 done, 1 an error the user can mend)."""
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # idle threads of torch leave the cores to others
     words = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

@@ -1,7 +1,6 @@
 """A trained network with all that is needed to use it: no code, plain tensors, numbers and names."""
 
 import copy
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def load(path: Path) -> Trained:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damaged bytes raise whatever they are mistaken for
         raise TrainingError(f"{path} cannot be read as a checkpoint: {error}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(

@@ -43,11 +43,11 @@ def logits(
             mass[:, x : x + size] += weight
         done = min(following, height) - y
         yield y, total[:, :, :done, :width] / mass[:done, :width]
-        if done < size:
-            total[:, :, : size - done] = total[:, :, done:].copy()
-            mass[: size - done] = mass[done:].copy()
-            total[:, :, size - done :] = 0
-            mass[size - done :] = 0
+        kept = max(0, size - done)
+        total[:, :, :kept] = total[:, :, size - kept :].copy()
+        mass[:kept] = mass[size - kept :].copy()
+        total[:, :, kept:] = 0
+        mass[kept:] = 0
 
 
 def _row(

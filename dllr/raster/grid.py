@@ -37,9 +37,9 @@ class Grid:
         """Same CRS and size, and corners within a thousandth of a pixel."""
         if (self.crs, self.height, self.width) != (other.crs, other.height, other.width):
             return False
-        shift = ~self.transform * other.transform
+        shift = ~self.transform @ other.transform
         corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
-        return all(np.allclose(shift * corner, corner, atol=1e-3) for corner in corners)
+        return all(np.allclose(shift @ corner, corner, atol=1e-3) for corner in corners)
 
     def strips(self) -> Iterable[Window]:
         """Full-width windows of at most STRIP rows, from top to bottom."""

@@ -74,7 +74,7 @@ def _warped(
     with WarpedVRT(
         source,
         crs=grid.crs,
-        transform=grid.transform * shifted,
+        transform=grid.transform @ shifted,
         height=grid.height,
         width=grid.width,
         resampling=resampling,

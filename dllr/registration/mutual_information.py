@@ -36,7 +36,7 @@ def estimate(
     before = -method.MetricEvaluate(fix, move)
     start = _coarse(fix, move, fixed_valid, moving_valid, identity, max_shift)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.5)
+    method.SetMetricSamplingPercentage(0.5, seed=1)  # 0 would mean the clock
     method.SetInitialTransform(start, inPlace=False)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=1.0, minStep=1e-3, numberOfIterations=200, gradientMagnitudeTolerance=1e-8

@@ -1,0 +1,201 @@
+"""Onto one grid: exact coordinates and scipy's bilinear interpolation are the oracle."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.warp import transform
+from scipy import ndimage
+
+from dllr.errors import SceneError
+from dllr.raster.arrays import open_arrays
+from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
+from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.sources import discover, read_strips, survey, validity
+
+UTM = CRS.from_epsg(32650)
+
+
+def grid(height: int = 96, width: int = 80, pixel: float = 10.0) -> Grid:
+    return Grid(UTM, Affine(pixel, 0, 500_000, 0, -pixel, 3_300_000), height, width)
+
+
+def smooth(height: int, width: int, bands: int = 1) -> NDArray[np.float32]:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([np.sin(x / (9 + b)) + np.cos(y / 7) for b in range(bands)]).astype(np.float32)
+
+
+def write(path: Path, values: NDArray[np.generic], on: Grid, nodata: float | None = None) -> Path:
+    with rasterio.open(
+        path, "w", driver="GTiff", crs=on.crs, transform=on.transform, height=on.height, width=on.width,
+        count=len(values), dtype=values.dtype, nodata=nodata,
+    ) as target:  # fmt: skip
+        target.write(values)
+    return path
+
+
+def whole(
+    path: Path, on: Grid, correction: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
+    return np.concatenate([v for _, v in gridded(path, [1], None, on, correction)], axis=1)
+
+
+def test_equal_grids_are_copied_to_the_bit(tmp_path: Path) -> None:
+    values = smooth(96, 80)
+    path = write(tmp_path / "a.tif", values, grid())
+    assert np.array_equal(whole(path, grid()), values)
+
+
+def test_other_crs_agrees_with_exact_coordinates(tmp_path: Path) -> None:
+    target = grid(STRIP + 90, 300)
+    source = Grid(CRS.from_epsg(4326), Affine(1.1e-4, 0, 116.99, 0, -9e-5, 29.835), 800, 500)
+    values = smooth(source.height, source.width)
+    path = write(tmp_path / "a.tif", values, source)
+    rows, columns = np.mgrid[: target.height, : target.width] + 0.5
+    xs, ys = target.transform @ (columns.ravel(), rows.ravel())
+    longitude, latitude = transform(target.crs, source.crs, xs, ys)
+    x, y = ~source.transform @ (np.array(longitude), np.array(latitude))
+    inside = (x > 1) & (x < source.width - 1) & (y > 1) & (y < source.height - 1)
+    expected = ndimage.map_coordinates(values[0].astype(float), [y - 0.5, x - 0.5], order=1)
+    found = whole(path, target)[0].ravel()
+    assert inside.mean() > 0.5
+    assert np.isfinite(found[inside]).all()
+    error = (found - expected)[inside]
+    assert np.sqrt((error**2).mean()) < 5e-5 * np.ptp(values)
+
+
+@pytest.mark.parametrize("shift", [(3.0, -5.0), (0.5, 0.25)])
+def test_a_correction_moves_the_image_back(tmp_path: Path, shift: tuple[float, float]) -> None:
+    dx, dy = shift
+    y, x = np.mgrid[:96, :80].astype(float)
+    truth = np.sin(x / 9) + np.cos(y / 7)
+    moved = np.sin((x - dx) / 9) + np.cos((y - dy) / 7)  # ground of (x, y) lies at (x + dx, y + dy)
+    path = write(tmp_path / "a.tif", moved[None].astype(np.float32), grid())
+    correction = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1]], float)
+    found = whole(path, grid(), correction)[0]
+    inner = (slice(10, -10),) * 2
+    assert np.abs(found - truth)[inner].max() < 5e-3
+
+
+def test_nodata_stays_nodata_and_does_not_bleed(tmp_path: Path) -> None:
+    values = np.full((1, 60, 60), 100, np.uint8)
+    values[0, :, :20] = 0
+    path = write(tmp_path / "a.tif", values, grid(60, 60), nodata=0)
+    found = whole(path, Grid(UTM, grid().transform @ Affine.translation(0.5, 0.5), 58, 58))
+    known = np.isfinite(found)
+    assert not known[0, :, :18].any() and known[0, :, 21:].all()
+    assert np.allclose(found[known], 100)
+
+
+def test_labels_keep_their_codes_on_another_grid(tmp_path: Path) -> None:
+    raw = np.kron(np.array([[10, 20], [70, 0]], np.uint8), np.ones((30, 30), np.uint8))[None]
+    path = write(tmp_path / "label.tif", raw, grid(60, 60, 20.0))
+    found = np.concatenate(
+        [v for _, v in gridded_classes(path, {10: 0, 20: 1, 70: 2}, grid(120, 120))], axis=1
+    )
+    expected = np.kron(np.array([[0, 1], [2, IGNORE]], np.uint8), np.ones((60, 60), np.uint8))
+    assert np.array_equal(found[0], expected)
+
+
+def test_missing_means_every_band_or_not_a_number() -> None:
+    bands = np.array([[[0, 0, 1, np.nan]], [[0, 5, 1, 1]]], np.float32)
+    assert validity(bands, 0).tolist() == [[False, True, True, False]]
+    assert validity(bands, None).tolist() == [[True, True, True, False]]
+
+
+def test_decibel_of_amplitude_and_power_agree_and_zero_is_no_data() -> None:
+    amplitude = np.array([0.0, 0.1, 1.0, 10.0], np.float32)
+    a, p = decibel(amplitude, "amplitude"), decibel(amplitude**2, "power")
+    assert np.isnan(a[0]) and np.isnan(p[0])
+    assert np.allclose(a[1:], [-20, 0, 20], atol=1e-4)
+    assert np.allclose(a[1:], p[1:], atol=1e-4)
+    assert np.array_equal(decibel(amplitude, "dn"), amplitude)
+
+
+@pytest.mark.parametrize("limit", [10**6, 2000, 500])
+def test_thinning_keeps_the_mean_and_the_limit(tmp_path: Path, limit: int) -> None:
+    values = smooth(96, 96)
+    on = grid(96, 96)
+    path = write(tmp_path / "a.tif", values, on)
+    found, factor = thinned(gridded(path, [1], None, on), on, limit)
+    side = 96 // factor * factor
+    assert found.size <= max(limit, 1)
+    assert found.mean() == pytest.approx(values[0, :side, :side].mean(), abs=1e-4)
+
+
+def test_patches_over_the_edge_are_missing_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    optical = np.arange(1, 96 * 80 + 1, dtype=np.uint16).reshape(1, 96, 80)
+    sar = smooth(96, 80)
+    sar[0, :10] = np.nan
+    write(folder / "optical.tif", optical, grid(), 0)
+    write(folder / "sar.tif", sar, grid(), float("nan"))
+    (folder / "record.json").write_text(
+        '{"scene": "scene", "key": "k", "optical_bands": ["a"], "sar_bands": ["b"], "scale": 0.5, "offset": 1.0}'
+    )
+    scene = open_arrays(folder)
+    patch = scene.read(-4, 70, 20, 20)
+    assert (
+        patch.valid[0, 4:, :10].all()
+        and not patch.valid[0, :4].any()
+        and not patch.valid[:, :, 10:].any()
+    )
+    assert np.allclose(patch.optical[0, 4:, :10], optical[0, :16, 70:] * 0.5 + 1)
+    assert not patch.valid[1, 4:14].any() and patch.valid[1, 14:, :10].all()
+    assert (patch.sar[:, ~patch.valid[1]] == 0).all() and (
+        patch.optical[:, ~patch.valid[0]] == 0
+    ).all()
+
+
+def test_written_strips_read_back(tmp_path: Path) -> None:
+    on = grid(STRIP + 30, 64)
+    values = smooth(on.height, on.width, 2)
+    strips = ((w, values[:, w.row_off : w.row_off + w.height]) for w in on.strips())
+    write_strips(tmp_path / "a.tif", on, strips, bands=2, dtype="float32", nodata=float("nan"))
+    with rasterio.open(tmp_path / "a.tif") as source:
+        assert np.array_equal(source.read(), values)
+        assert Grid.of(source) == on
+        assert source.profile["tiled"]
+
+
+def test_a_truncated_file_is_named_with_its_row(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.tif",
+        np.random.default_rng(0).random((1, 600, 600)).astype(np.float32),
+        grid(600, 600),
+    )
+    path.write_bytes(path.read_bytes()[:400_000])
+    with pytest.raises(SceneError, match=r"a\.tif breaks off at row .*truncated"):
+        survey(path, {"a": 1}, None)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{scene}/optical.tif", "optical/{scene}.tif", "{scene}_opt*.tif"]
+)
+def test_patterns_find_scenes(tmp_path: Path, pattern: str) -> None:
+    for name in ("A-1", "b_2"):
+        for kind in ("optical", "sar"):
+            path = tmp_path / pattern.replace("optical", kind).replace(
+                "_opt", f"_{kind[:3]}"
+            ).replace("{scene}", name).replace("*", "x")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    other = pattern.replace("optical", "sar").replace("_opt", "_sar")
+    found = discover(tmp_path, pattern, other, "none/{scene}.tif")
+    assert [s.name for s in found] == ["A-1", "b_2"]
+    assert all(s.label is None for s in found)
+
+
+def test_strips_cover_the_scene(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", smooth(STRIP * 2 + 7, 20), grid(STRIP * 2 + 7, 20))
+    with rasterio.open(path) as source:
+        rows = [valid.shape[0] for _, valid in read_strips(source, [1], None)]
+    assert rows == [STRIP, STRIP, 7]
