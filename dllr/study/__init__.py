@@ -132,13 +132,15 @@ def _gather(
         if cell.name not in failed:
             rows += results.scores(cell, place / cell.name)
     page = root / RESULTS / f"{file.stem}.md"
-    results.write_csv(page.with_suffix(".csv"), rows)
-    table = results.write_summary(page, study, revision, rows, failed)
-    written = f"{page.relative_to(root)} and {page.stem}.csv"
+    table = ""
+    if rows:
+        results.write_csv(page.with_suffix(".csv"), rows)
+        table = results.write_summary(page, study, revision, rows, failed)
+    written = f"{page.relative_to(root)} and {page.stem}.csv" if rows else "no table yet"
     if failed:
         lines = [f"  {name}: {problem}" for name, problem in failed.items()]
         raise StudyError(
-            f"{len(failed)} of {len(cells)} cells failed; the others are in {written}. Mend the "
-            "cause and run the study again, what is finished stays:\n" + "\n".join(lines)
+            f"{len(failed)} of {len(cells)} cells failed; the others: {written}. Mend the cause "
+            "and run the study again, what is finished stays:\n" + "\n".join(lines)
         )
     return f"{table}\n\n{len(cells)} cells in {written}"

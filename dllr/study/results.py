@@ -53,7 +53,7 @@ def write_summary(
     """The page of the study; returns its table.
 
     Args:
-        rows: as `scores` gives them, of all finished cells.
+        rows: as `scores` gives them, of all finished cells; at least one.
         failed: what went wrong, by the name of the cell.
     """
     table = "\n".join(_table(study, rows))
@@ -79,8 +79,6 @@ def write_summary(
 
 
 def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
-    if not rows:
-        return
     table = pd.DataFrame(rows)
     table = table[table["head"] == HEAD]
     classes = [str(name) for name in table if str(name).startswith("iou/")]
