@@ -1,14 +1,13 @@
 """The link itself: patterns, what it refuses, and what jobs read of it."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from snakemake.exceptions import WorkflowError
 
-from .conftest import BIN, ROOT, Project
+from .conftest import ROOT, Project
 
 sys.path.insert(0, str(ROOT / "workflow"))  # as Snakemake does for a Snakefile beside it
 from dvclink import pattern_of
@@ -86,9 +85,10 @@ def real(template: Project, tmp_path: Path) -> Project:
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / file, root)
-    subprocess.run(["git", "init", "--quiet", root], check=True)
-    subprocess.run([BIN / "dvc", "init", "--quiet"], cwd=root, check=True)
-    return Project(root, template.env)
+    project = Project(root, template.env)
+    project("git", "init", "--quiet")
+    project("dvc", "init", "--quiet")
+    return project
 
 
 def test_every_stage_has_one_rule_and_every_rule_a_stage(real: Project) -> None:
@@ -99,3 +99,19 @@ def test_every_stage_has_one_rule_and_every_rule_a_stage(real: Project) -> None:
     rules = real("snakemake", "--list-rules").splitlines()
     assert {rule.strip() for rule in rules} >= stages | {"all"}
     assert len(stages) == 11
+
+
+def test_a_mistyped_parameter_is_told_before_anything_else(real: Project) -> None:
+    real.edit("params.yaml", "labelled_tiles:", "labeled_tiles:")
+    printed = real("snakemake", "--dry-run", ok=False)
+    assert "split.labeled_tiles: unknown key; did you mean `labelled_tiles`?" in printed
+    assert "Traceback" not in printed
+
+
+def test_the_cluster_profile_gives_training_a_gpu(real: Project) -> None:
+    profile = "workflow/profiles/slurm"
+    real.edit(f"{profile}/config.yaml", "executor: slurm", "executor: dryrun")
+    printed = real("snakemake", "--dry-run", "--workflow-profile", profile)
+    _, _, warmup = printed.partition("rule warmup:")
+    assert "gpu=1" in warmup.partition("rule ")[0]
+    assert "runtime=1440" in warmup.partition("rule ")[0]
