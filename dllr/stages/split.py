@@ -96,7 +96,9 @@ def _roles(
 
 def _labelled_blocks(path: Path, side: int) -> NDArray[np.int64]:
     values = read_indices(path)
-    found: NDArray[np.int64] = np.unique(blocks(values.shape[0], values.shape[1], side)[values != IGNORE])
+    found: NDArray[np.int64] = np.unique(
+        blocks(values.shape[0], values.shape[1], side)[values != IGNORE]
+    )
     return found
 
 

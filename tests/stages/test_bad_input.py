@@ -1,0 +1,178 @@
+"""Bad input ends in `scenes` or `split` at the latest, with a message that says what to do."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from ruamel.yaml import YAML
+
+from dllr.cli import main
+from dllr.params.load import read_yaml
+
+ROOT = Path(__file__).parents[2]
+SIDE = 128
+Edit = Callable[[Path, Any], None]
+
+
+def write(path: Path, values: np.ndarray, crs: str = "EPSG:32650", east: float = 500_000) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(
+        path, "w", driver="GTiff", crs=crs, transform=Affine(5, 0, east, 0, -5, 3_300_000), height=SIDE,
+        width=SIDE, count=len(values), dtype=values.dtype,
+    ) as target:  # fmt: skip
+        target.write(values)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four small scenes that are taken as they are, and params for them."""
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        folder = tmp_path / "data" / "demo" / name
+        write(folder / "optical.tif", rng.integers(1, 9000, (4, SIDE, SIDE)).astype(np.uint16))
+        write(folder / "sar.tif", rng.random((1, SIDE, SIDE), np.float32) + 0.1)
+        write(folder / "label.tif", rng.choice([10, 20, 40, 0], (1, SIDE, SIDE)).astype(np.uint8))
+    monkeypatch.chdir(tmp_path)
+    values = read_yaml(ROOT / "params.yaml")
+    values["tile"] |= {"size": 64, "stride": 64}
+    values["split"] |= {"labelled_tiles": 2}
+    values["coregister"]["estimator"] = "none"
+    save(values)
+    return tmp_path
+
+
+def save(values: Any) -> None:
+    with Path("params.yaml").open("w") as file:
+        YAML(typ="safe").dump(values, file)
+
+
+def front() -> int:
+    """The stages up to `split`, as dvc.yaml runs them; the first failure's exit status."""
+    r = "results"
+    for words in (
+        f"scenes --out {r}/scenes",
+        f"coregister --records {r}/scenes --out {r}/coregistered --labels-out {r}/labels",
+        f"tile --coregistered {r}/coregistered --out {r}/tiles",
+        f"split --coregistered {r}/coregistered --tiles {r}/tiles --labels {r}/labels --out {r}/split",
+    ):
+        if status := main(words.split()):
+            return status
+    return 0
+
+
+def scene(project: Path, file: str, name: str = "b") -> Path:
+    return project / "data" / "demo" / name / file
+
+
+def truncate(project: Path, _: Any) -> None:
+    path = scene(project, "sar.tif")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def unlabel(project: Path, names: str) -> None:
+    for name in names:
+        scene(project, "label.tif", name).unlink()
+
+
+CASES: dict[str, tuple[Edit, list[str]]] = {
+    "mistyped parameter": (
+        lambda _, v: v["split"].update(labeled_tiles=3),
+        ["split.labeled_tiles: unknown key; did you mean `labelled_tiles`?"],
+    ),
+    "missing root": (
+        lambda _, v: v["scenes"].update(root="data/nowhere"),
+        ["data/nowhere does not exist", "set scenes.root"],
+    ),
+    "empty root": (
+        lambda p, v: ((p / "data/empty").mkdir(), v["scenes"].update(root="data/empty")),
+        ["no file under data/empty matches", "scenes.optical.pattern"],
+    ),
+    "SAR without optical": (
+        lambda p, _: scene(p, "optical.tif").unlink(),
+        ["1 scene(s)", "have SAR but no optical: b", "add the files"],
+    ),
+    "optical without SAR": (
+        lambda p, _: scene(p, "sar.tif").unlink(),
+        ["have optical but no SAR: b"],
+    ),
+    "label code outside the map": (
+        lambda p, _: write(scene(p, "label.tif"), np.full((1, SIDE, SIDE), 33, np.uint8)),
+        ["b/label.tif", "33 (16384 px)", "scenes.label.ignore"],
+    ),
+    "no labelled scene": (
+        lambda p, _: unlabel(p, "abcd"),
+        ["none of the 4 scenes", "has a label file", "at least one"],
+    ),
+    "only ignored labels": (
+        lambda p, _: [write(scene(p, "label.tif", n), np.zeros((1, SIDE, SIDE), np.uint8)) for n in "abcd"],
+        ["every label pixel has an ignored code"],
+    ),
+    "truncated GeoTIFF": (truncate, ["b/sar.tif", "truncated"]),
+    "not a raster": (
+        lambda p, _: scene(p, "optical.tif").write_text("hello"),
+        ["b/optical.tif cannot be opened as a raster"],
+    ),
+    "no overlap": (
+        lambda p, _: write(scene(p, "sar.tif"), np.ones((1, SIDE, SIDE), np.float32), "EPSG:32633"),
+        ["scene b", "EPSG:32633", "EPSG:32650", "do not overlap"],
+    ),
+    "label elsewhere": (
+        lambda p, _: write(scene(p, "label.tif"), np.full((1, SIDE, SIDE), 10, np.uint8), east=700_000),
+        ["scene b: label", "do not overlap"],
+    ),
+    "band that is not there": (
+        lambda _, v: v["scenes"]["optical"]["bands"].update(swir=5),
+        ["has 4 band(s), but band 5 is asked for"],
+    ),
+    "too few labelled scenes": (
+        lambda p, _: unlabel(p, "ab"),
+        ["2 labelled scene(s)", "at least 3", "split.by to block"],
+    ),
+    "more labelled tiles than exist": (
+        lambda _, v: v["split"].update(labelled_tiles=999),
+        ["asks for 999 labelled tiles", "holds 8", "at most 8"],
+    ),
+    "nothing but nodata": (
+        lambda p, v: (
+            [write(scene(p, "optical.tif", n), np.zeros((4, SIDE, SIDE), np.uint16)) for n in "abcd"],
+            [write(scene(p, "sar.tif", n), np.zeros((1, SIDE, SIDE), np.float32)) for n in "abcd"],
+            v["scenes"]["optical"].update(nodata=0.0),
+        ),
+        ["no window of 64 px", "check the nodata settings"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_message_says_what_to_do(
+    case: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit, words = CASES[case]
+    values = read_yaml(Path("params.yaml"))
+    edit(project, values)
+    save(values)
+    assert front() == 1
+    message = " ".join(capsys.readouterr().err.split())
+    for word in words:
+        assert word in message
+    assert "Traceback" not in message
+
+
+@pytest.mark.usefixtures("project")
+def test_what_is_not_bad_passes() -> None:
+    assert front() == 0
+
+
+def test_scenes_without_labels_join_the_training_pool(project: Path) -> None:
+    unlabel(project, "a")
+    shutil.copytree(project / "data/demo/b", project / "data/demo/e")
+    assert front() == 0
+    summary = json.loads(Path("results/split/summary.json").read_text())
+    assert summary["scenes"]["a"] == "train"
+    assert summary["labelled_tiles"] == {"no": 18, "train": 1, "calibration": 1}
