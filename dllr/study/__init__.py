@@ -62,8 +62,10 @@ def _make(
     cache = worktree.cache_dir(root)
     recipes = {}
     for cell in cells:
-        worktree.settle(root, place / cell.name, revision, cell.params, cache)
-        state = schedule.ask_dvc(place / cell.name)
+        folder = place / cell.name
+        with worktree.alone(folder):
+            worktree.settle(root, folder, revision, cell.params, cache)
+            state = schedule.ask_dvc(folder)
         if not state.current:
             recipes[cell.name] = state.recipes
     log.info("%d cells, %d of them finished before", len(cells), len(cells) - len(recipes))
@@ -89,10 +91,9 @@ def _make(
 
 def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> str:
     """`dvc repro` of the stages, or of everything, in a cell; returns what went wrong."""
-    path = folder.with_name(f"{folder.name}.log")
-    command = [str(Path(sys.executable).with_name("dvc")), "--wait-for-lock", "repro", *stages]
+    command = [str(Path(sys.executable).with_name("dvc")), "repro", *stages]
     paths = os.pathsep.join([str(folder), *filter(None, [environment.get("PYTHONPATH")])])
-    with path.open("a", encoding="utf-8") as output:
+    with worktree.alone(folder) as output:
         done = subprocess.run(
             command,
             cwd=folder,
@@ -103,7 +104,7 @@ def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> s
             stderr=subprocess.STDOUT,
             check=False,
         )
-    return f"see {path}" if done.returncode else ""
+    return f"see {worktree.log_of(folder)}" if done.returncode else ""
 
 
 def _environment(root: Path, jobs: int) -> dict[str, str]:

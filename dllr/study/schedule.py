@@ -39,7 +39,6 @@ def ask_dvc(folder: Path) -> State:
     import networkx as nx
     from dvc.dependency import ParamsDependency
     from dvc.exceptions import DvcException
-    from dvc.lock import LockError
     from dvc.repo import Repo
 
     recipes: dict[str, str] = {}
@@ -53,10 +52,7 @@ def ask_dvc(folder: Path) -> State:
                 deps = sorted(d.def_path for d in stage.deps)
                 above = sorted(recipes[s.name] for s in graph[stage] if s.name in recipes)
                 recipes[stage.name] = digest(stage.cmd, params, deps, above)
-            try:
-                current = not repo.status(str(folder / PIPELINE))
-            except LockError:  # left running by a study that was killed; its end will be awaited
-                current = False
+            current = not repo.status(str(folder / PIPELINE))
     except DvcException as error:
         raise StudyError(f"DVC cannot read {folder / PIPELINE}: {error}") from None
     return State(recipes, current)

@@ -5,12 +5,16 @@ The work cache `.dllr` is each cell's own. Keys of different stages of different
 cells have in common comes from DVC's run-cache instead.
 """
 
+import fcntl
+import logging
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ruamel.yaml import YAML
 
@@ -21,6 +25,8 @@ from dllr.params.load import PARAMS_FILE
 LOCK = Path("dvc.lock")
 # A cell has its own of the first two, and takes nothing from the third.
 _OWN = (str(PARAMS_FILE), str(LOCK), "studies")
+
+log = logging.getLogger(__name__)
 
 
 def commit(root: Path) -> str:
@@ -43,10 +49,31 @@ def commit(root: Path) -> str:
     return git(root, "rev-parse", "HEAD")
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[TextIO]:
+    """Alone with a cell; yields its log, beside it, which processes are to have as their output.
+
+    The log is locked for as long as a process has it open. So a stage that goes on although the
+    study was killed is waited for, and never has its files taken from under it.
+    """
+    with log_of(folder).open("a", encoding="utf-8") as output:
+        try:
+            fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for what still runs in %s", folder.name)
+            fcntl.flock(output, fcntl.LOCK_EX)
+        yield output
+
+
+def log_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.log")
+
+
 def settle(root: Path, folder: Path, revision: str, params: dict[str, Any], cache: Path) -> None:
     """Make or mend the worktree `folder`: the files of the commit, its own params.yaml and dvc.lock.
 
-    What the cell has made stays, and so does its dvc.lock, which says what that is.
+    What the cell has made stays, and so does its dvc.lock, which says what that is. Whoever calls
+    is `alone` with the cell.
     """
     lock = (folder / LOCK).read_bytes() if (folder / LOCK).exists() else None
     if not _checked_out(folder, revision):
@@ -59,6 +86,8 @@ def settle(root: Path, folder: Path, revision: str, params: dict[str, Any], cach
     YAML().dump(params, text)  # the safe kind sorts keys, and the order of the classes counts
     _write(folder / PARAMS_FILE, text.getvalue().encode())
     _share(folder, cache)
+    # What a killed DVC held counts as held while its process waits to be reaped, perhaps for ever.
+    (folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
 
 
 def _checked_out(folder: Path, revision: str) -> bool:
