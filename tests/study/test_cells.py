@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Project
+from tiny_project import Project
 
 from dllr import study
 from dllr.errors import StudyError

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import Project
+from tiny_project import Project
 
 from dllr.errors import DllrError
 from dllr.study import description

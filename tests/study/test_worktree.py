@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from tiny_project import Project
 
 from dllr.params.load import read_yaml
 from dllr.study import description, worktree
