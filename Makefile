@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CORES ?= all
 PORT ?= 5000
+STUDY ?= smoke
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -11,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check ui bench clean
+.PHONY: help run test check ui study bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -25,19 +26,23 @@ test: .venv/filled ## all tests
 check: .venv/filled ## style, types, layers
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow
+	snakefmt --check Snakefile workflow/rules
 	mypy
 	lint-imports
 
 ui: .venv/filled ## the runs in MLflow, on http://127.0.0.1:5000 (PORT=...)
 	dllr track
-	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
+	  --artifacts-destination mlartifacts --host 127.0.0.1 --port $(PORT)
+
+study: .venv/filled ## a study of studies/: make study STUDY=smoke
+	dllr study studies/$(STUDY).yaml
 
 bench: .venv/filled ## figures of benchmarks/
 	for question in benchmarks/[a-z]*.py; do python -m benchmarks.$$(basename "$$question" .py) || exit 1; done
 
 clean: ## remove results, caches and .venv; scenes and DVC's cache stay
-	rm -rf .venv .dllr .snakemake results logs mlflow.db mlartifacts
+	rm -rf .venv .dllr .snakemake results logs mlflow.db* mlartifacts
 
 .venv/filled: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -60,7 +60,11 @@ def main() -> None:
             whole.append((time.perf_counter() - start) / STEPS)
     figures = {"bare_s": statistics.median(bare), "whole_s": statistics.median(whole)}
     ratios = [w / b for w, b in zip(whole, bare, strict=True)]
-    print(json.dumps({k: round(v, 4) for k, v in (figures | {"ratio": statistics.median(ratios)}).items()}))
+    print(
+        json.dumps(
+            {k: round(v, 4) for k, v in (figures | {"ratio": statistics.median(ratios)}).items()}
+        )
+    )
 
 
 def _bare(network: Network, batch: int, size: int) -> float:

@@ -30,7 +30,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from dvcstages import PIPELINE, Stage, ask_dvc
+from workflow.dvcstages import PIPELINE, Stage, ask_dvc
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient, directory
 

@@ -304,5 +304,5 @@ def _yaml(params: dict[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     text = StringIO()
-    YAML(typ="safe", pure=True).dump(params, text)
+    YAML().dump(params, text)  # in the order given: that of the classes counts
     return text.getvalue()

@@ -118,7 +118,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root = tmp_path_factory.mktemp("template") / "toy project"
     shutil.copytree(HERE / "toy", root, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "pipeline.yaml").rename(root / "dvc.yaml")
-    shutil.copytree(ROOT / "workflow" / "profiles", root / "workflow" / "profiles")
+    shutil.copytree(ROOT / "profiles", root / "profiles")
+    (root / "workflow").mkdir()
     for module in (ROOT / "workflow").glob("*.py"):
         shutil.copy(module, root / "workflow")
     shutil.copy(ROOT / ".dvcignore", root)

@@ -4,7 +4,7 @@
 #   snakemake -n                       what that would be
 #   snakemake results/split            what this output needs, and no more
 #   snakemake --report runs.html       how long each stage took, with the results, in one page
-#   snakemake --workflow-profile workflow/profiles/slurm          the same on a cluster
+#   snakemake --workflow-profile profiles/slurm                   the same on a cluster
 #
 # What a stage is stands in dvc.yaml, and DVC says which are stale (workflow/dvclink.py). The rules
 # add facts of execution alone: threads, memory, GPUs, logs, benchmarks.
@@ -18,7 +18,7 @@ from dllr.errors import ParamsError
 from dllr.params.load import load
 from snakemake.exceptions import WorkflowError
 
-from dvclink import Link
+from workflow.dvclink import Link
 
 if workflow.is_main_process:  # jobs read this file again, once it is known to be right
     try:
@@ -39,6 +39,6 @@ rule all:
         link.all(),
 
 
-include: "rules/scenes.smk"
-include: "rules/training.smk"
-include: "rules/products.smk"
+include: "workflow/rules/scenes.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/products.smk"

@@ -9,8 +9,8 @@ from snakemake.exceptions import WorkflowError
 
 from .conftest import ROOT, Project
 
-sys.path.insert(0, str(ROOT / "workflow"))  # as Snakemake does for a Snakefile beside it
-from dvclink import pattern_of
+sys.path.insert(0, str(ROOT))  # as Snakemake does for the Snakefile there
+from workflow.dvclink import pattern_of
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_dvc_cannot_read_is_told_in_its_words(project: Project) -> None:
 
 
 def test_a_rule_without_a_stage_is_named(project: Project) -> None:
-    project.edit("workflow/Snakefile", 'link.log("stats")', 'link.log("statistics")')
+    project.edit("Snakefile", 'link.log("stats")', 'link.log("statistics")')
     assert "dvc.yaml has no stage 'statistics'" in project("snakemake", "-n", ok=False)
 
 
@@ -64,7 +64,7 @@ def test_a_job_on_a_node_does_not_ask_dvc(project: Project) -> None:
     """The command a cluster's node gets reads the Snakefile without loading DVC at all."""
     (project.root / "results/stats.json").unlink()
     project("snakemake", "--dry-run")
-    project.edit("workflow/Snakefile", "link = Link(workflow)", PROBE)
+    project.edit("Snakefile", "link = Link(workflow)", PROBE)
     job = ["--mode", "remote", "--target-jobs", "stats:", "--allowed-rules", "stats"]
     project("snakemake", "results/stats.json", *job, "--cores", "1", "--nolock", "--force")
     assert (project.root / "probe").read_text() == "False False"
@@ -81,9 +81,9 @@ pathlib.Path("probe").write_text(f"{workflow.is_main_process} {'dvc' in sys.modu
 def real(template: Project, tmp_path: Path) -> Project:
     """This project's own pipeline, parameters and rules, before anything was run."""
     root = tmp_path / "real"
-    for folder in ("workflow", "dllr"):
+    for folder in ("workflow", "dllr", "profiles"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("dvc.yaml", "params.yaml", ".dvcignore"):
+    for file in ("Snakefile", "dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / file, root)
     project = Project(root, template.env)
     project("git", "init", "--quiet")
@@ -109,7 +109,7 @@ def test_a_mistyped_parameter_is_told_before_anything_else(real: Project) -> Non
 
 
 def test_the_cluster_profile_gives_training_a_gpu(real: Project) -> None:
-    profile = "workflow/profiles/slurm"
+    profile = "profiles/slurm"
     real.edit(f"{profile}/config.yaml", "executor: slurm", "executor: dryrun")
     printed = real("snakemake", "--dry-run", "--workflow-profile", profile)
     _, _, warmup = printed.partition("rule warmup:")
