@@ -30,9 +30,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from workflow.dvcstages import PIPELINE, Stage, ask_dvc
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient, directory
+
+from workflow.dvcstages import PIPELINE, Stage, ask_dvc
 
 STATE = Path(".snakemake/dvc")
 

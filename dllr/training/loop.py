@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from dllr.errors import TrainingError
 from dllr.files import atomic_file
 from dllr.models.checkpoint import Trained
+from dllr.models.network import Network
 from dllr.training.augment import turned
 from dllr.training.history import Row, write_history
 from dllr.training.method import Method
@@ -57,8 +58,8 @@ def fit(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    layout: Any = {"device": device, "memory_format": torch.channels_last}  # a third faster on CPUs
-    student, teacher = trained.student.to(**layout).train(), trained.teacher.to(**layout)
+    student = _placed(trained.student, device, torch.channels_last).train()
+    teacher = _placed(trained.teacher, device, torch.channels_last)
     optimiser = torch.optim.AdamW(
         student.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
@@ -89,9 +90,15 @@ def fit(
         if time.monotonic() - saved > schedule.checkpoint_every:
             _save(work / RESUME, student, teacher, optimiser, done, history)
             saved = time.monotonic()
-    student.to("cpu", memory_format=torch.contiguous_format).eval()
-    teacher.to("cpu", memory_format=torch.contiguous_format)
+    for network in (student, teacher):
+        _placed(network, torch.device("cpu"), torch.contiguous_format).eval()
     return history
+
+
+def _placed(network: Network, device: torch.device, layout: torch.memory_format) -> Network:
+    """On a device and in a memory layout; channels last is a third faster on CPUs."""
+    moved: Network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    return moved
 
 
 def forget(work: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -119,7 +120,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copytree(HERE / "toy", root, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "pipeline.yaml").rename(root / "dvc.yaml")
     shutil.copytree(ROOT / "profiles", root / "profiles")
-    (root / "workflow").mkdir()
+    (root / "workflow").mkdir(exist_ok=True)
     for module in (ROOT / "workflow").glob("*.py"):
         shutil.copy(module, root / "workflow")
     shutil.copy(ROOT / ".dvcignore", root)
@@ -140,3 +141,48 @@ def project(template: Project, tmp_path: Path) -> Project:
     copy = Project(root, template.env)
     copy.ran()
     return copy
+
+
+@pytest.fixture(scope="session")
+def built_chain(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """This project itself, run by Snakemake on six small scenes with a few steps, and committed.
+
+    The scenes are a plain folder, as a user's would be, so that tests may change their pixels.
+    """
+    root = tmp_path_factory.mktemp("chain") / "real project"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.startswith("tests/"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    home = environment(tmp_path_factory.mktemp("home"))
+    project = Project(root, {**home, "PYTHONPATH": str(root), "DLLR_TRACK": "0"})
+    yaml = YAML()
+    params = yaml.load(root / "params.yaml")
+    params["demo"]["country"] |= {"scenes": 6, "size": 192}
+    params["scenes"]["root"] = "data/own"
+    params["tile"] |= {"size": 64, "stride": 64}
+    params["split"] |= {"labelled_tiles": 8}
+    params["model"]["width"] = 8
+    params["train"] |= {"batch": 4, "checkpoint_every": 0.01, "log_every": 5}
+    params["warmup"]["steps"] = 20
+    params["train_round"]["steps"] = 10
+    yaml.dump(params, root / "params.yaml")
+    project("git", "init", "--quiet", "--initial-branch", "main")
+    project("dllr", "demo", "--out", "data/own")
+    params["demo"] = {}
+    yaml.dump(params, root / "params.yaml")
+    project("snakemake", "--cores", "all")
+    project.commit("built")
+    return project
+
+
+@pytest.fixture
+def chain(built_chain: Project, tmp_path: Path) -> Project:
+    """A copy of it of one's own, at another path."""
+    root = tmp_path / "real project"
+    shutil.copytree(built_chain.root, root, symlinks=True)
+    return Project(root, {**built_chain.env, "PYTHONPATH": str(root)})
