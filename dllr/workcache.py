@@ -41,17 +41,19 @@ def code_digest(*modules: str) -> str:
 
 
 def closure(*modules: str) -> dict[str, Path]:
-    """Module → file, of the modules named and of every module of this package they import."""
+    """Module → file, of the modules named and of every module of this package they import.
+
+    Packages themselves (`__init__.py`) are left out: they hold docstrings and tables of names.
+    """
     found: dict[str, Path] = {}
     todo = list(modules)
     while todo:
         name = todo.pop()
         spec = importlib.util.find_spec(name)
-        if name in found or spec is None or spec.origin is None:
+        if name in found or spec is None or spec.origin is None or spec.submodule_search_locations:
             continue
         found[name] = Path(spec.origin)
         todo += _imports(found[name])
-        todo += [name.rpartition(".")[0]] if "." in name else []
     return found
 
 

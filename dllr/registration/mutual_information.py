@@ -77,7 +77,10 @@ def _coarse(
     """The best of a lattice of shifts, half a thinned pixel apart; positions are physical throughout."""
     thin = [COARSE, COARSE]
     method = _metric(sitk.Shrink(_mask(fixed_valid), thin), sitk.Shrink(_mask(moving_valid), thin))
-    small = [sitk.Shrink(sitk.DiscreteGaussian(image, [float(COARSE)] * 2), thin) for image in (fix, move)]
+    small = [
+        sitk.Shrink(sitk.DiscreteGaussian(image, [float(COARSE)] * 2), thin)
+        for image in (fix, move)
+    ]
     reach = np.arange(-(max_shift // 2) * 2, max_shift + 1e-9, COARSE / 2)
     best, start = np.inf, identity
     for dy in reach:
