@@ -47,7 +47,8 @@ def open_scene(folder: str | Path) -> xr.Dataset:
             "optical_band": record["optical_bands"], "sar_band": record["sar_bands"], "y": y, "x": x,
         },
         attrs={
-            "crs": crs.to_string(), "transform": list(transform)[:6], "registration": record["registration"],
+            "crs": crs.to_string(), "transform": list(transform)[:6],
+            "registration": record["registration"],
         },
     )  # fmt: skip
 
@@ -67,6 +68,6 @@ def _lazy(path: Path, scale: float, offset: float) -> dask.array.Array:
         physical = values.astype(np.float32) * np.float32(scale) + np.float32(offset)
         return np.where(known, physical, np.float32(np.nan))
 
-    return dask.array.map_blocks(
-        read, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)
-    )
+    meta = np.empty((0, 0, 0), np.float32)
+    lazy: dask.array.Array = dask.array.map_blocks(read, chunks=chunks, dtype=np.float32, meta=meta)
+    return lazy
