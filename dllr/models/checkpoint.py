@@ -58,8 +58,8 @@ def save(path: Path, trained: Trained) -> None:
         "colours": trained.colours,
         "size": trained.size,
     }
-    with atomic_file(path) as temporary:
-        torch.save(state, temporary)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)  # into a file object: a path's name would become part of the bytes
 
 
 def load(path: Path) -> Trained:

@@ -99,6 +99,8 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
         for p in before.teacher.parameters():
             p.add_(1)
     save(tmp_path / "a.pt", before)
+    save(tmp_path / "b.pt", before)
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
     after = load(tmp_path / "a.pt")
     for kind in ("student", "teacher"):
         one, two = getattr(before, kind).state_dict(), getattr(after, kind).state_dict()

@@ -58,7 +58,7 @@ def test_scores_have_the_promised_form(built_chain: Project) -> None:
 
 
 def test_maps_open_as_they_should_and_leave_no_data_alone(built_chain: Project) -> None:
-    folders = sorted((built_chain.root / "results/maps").iterdir())
+    folders = sorted(p for p in (built_chain.root / "results/maps").iterdir() if p.is_dir())
     assert len(folders) == 6
     for folder in folders:
         image = built_chain.root / "results/coregistered" / folder.name
@@ -162,7 +162,10 @@ def test_a_deleted_map_comes_back_without_being_made_again(chain: Project) -> No
 
 
 def test_a_removed_round_leaves_no_trace_and_none_is_allowed(chain: Project) -> None:
-    chain.edit("params.yaml", '{"1": 0, "2": 1}', "{}")
+    params = chain.root / "params.yaml"
+    text, edits = re.subn(r"(?m)^rounds: \{.*?\}", "rounds: {}", params.read_text())
+    assert edits == 1
+    params.write_text(text)
     done = ran(chain("dvc", "repro"))  # the map stands where round 0 had been selected before
     assert {"evaluate", "report"} <= done <= {"evaluate", "map", "report"}
     assert list(metrics(chain)["rounds"]) == ["0"]
@@ -208,7 +211,8 @@ def test_dvc_compares_experiments(chain: Project) -> None:
     assert any("metrics.json" in name for name in changed)
     chain("dvc", "plots", "diff", "--out", "plots")
     page = (chain.root / "plots/index.html").read_text()
-    assert "history.csv" in page
+    assert 'id="learning_curves"' in page
+    assert 'id="confusion"' in page
     assert "denser" in chain("dvc", "exp", "show", "--csv", "--no-pager")
 
 
