@@ -9,10 +9,17 @@ if TYPE_CHECKING:
     import torch
 
 
+MOST = (
+    8  # as the rules in workflow/ have it: both entry points then add up numbers in the same order
+)
+
+
 def threads() -> int:
-    """Threads a stage may use: DLLR_THREADS (set by the workflow), else the cores it may run on."""
+    """Threads a stage may use: DLLR_THREADS (set by the workflow), else its cores, at most MOST."""
     told = os.environ.get("DLLR_THREADS", "")
-    return int(told) if told.isdigit() and int(told) > 0 else len(os.sched_getaffinity(0))
+    return (
+        int(told) if told.isdigit() and int(told) > 0 else min(MOST, len(os.sched_getaffinity(0)))
+    )
 
 
 def device() -> "torch.device":

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 WORK = Path(".dllr")
+UMASK = os.umask(0o022)  # it can only be read by setting it, and that is safe before threads start
+os.umask(UMASK)
 
 
 @contextmanager
@@ -22,31 +24,33 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_dir(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`; takes its place, old content included, at the end."""
+def atomic_dir(path: Path, *, keep: bool = False) -> Iterator[Path]:
+    """A temporary folder beside `path`; takes its place, old content included, at the end.
+
+    keep: where somebody else has finished `path` meanwhile, theirs stays. For folders named by their
+    content, which others may be reading already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if path.exists():
+        temporary.chmod(0o777 & ~UMASK)
+        if path.exists() and not keep:
             shutil.rmtree(path)
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if not keep or not path.is_dir():
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: Path, value: Any) -> None:

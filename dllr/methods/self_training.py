@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dllr.models.network import Network
 from dllr.training.augment import jittered
-from dllr.training.losses import DICE, WEIGHTS, segmentation_loss
+from dllr.training.losses import DICE, WEIGHTS, seen_by, segmentation_loss
 from dllr.training.samples import Labelled, PseudoLabelled, Views
 
 
@@ -32,16 +32,18 @@ class SelfTraining:
         both = Views(*(torch.cat(pair) for pair in pairs))
         logits = network(*jittered(both, dice))
         count = len(labelled.label)
+        true = [seen_by(h, labelled.label, labelled.views.valid) for h in WEIGHTS]
+        guess = [seen_by(h, unlabelled.label, unlabelled.views.valid) for h in WEIGHTS]
         supervised = torch.stack(
             [
-                w * segmentation_loss(logits[h][:count], labelled.label, dice=DICE)
-                for h, w in WEIGHTS.items()
+                weight * segmentation_loss(logits[head][:count], label, dice=DICE)
+                for (head, weight), label in zip(WEIGHTS.items(), true, strict=True)
             ]
         ).sum()
         guessed = torch.stack(
             [
-                w * segmentation_loss(logits[h][count:], unlabelled.label, unlabelled.weight)
-                for h, w in WEIGHTS.items()
+                weight * segmentation_loss(logits[head][count:], label, unlabelled.weight)
+                for (head, weight), label in zip(WEIGHTS.items(), guess, strict=True)
             ]
         ).sum()
         return {

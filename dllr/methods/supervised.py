@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dllr.models.network import Network
 from dllr.training.augment import jittered
-from dllr.training.losses import DICE, WEIGHTS, segmentation_loss
+from dllr.training.losses import DICE, WEIGHTS, seen_by, segmentation_loss
 from dllr.training.samples import Labelled, PseudoLabelled
 
 
@@ -25,8 +25,10 @@ class Supervised:
         dice: torch.Generator,
     ) -> dict[str, Tensor]:
         logits = network(*jittered(labelled.views, dice))
+        label, valid = labelled.label, labelled.views.valid
         parts = [
-            w * segmentation_loss(logits[h], labelled.label, dice=DICE) for h, w in WEIGHTS.items()
+            weight * segmentation_loss(logits[head], seen_by(head, label, valid), dice=DICE)
+            for head, weight in WEIGHTS.items()
         ]
         loss = torch.stack(parts).sum()
         return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros(())}

@@ -14,5 +14,5 @@ class Coregister(Section):
     max_shift: Annotated[float, Field(gt=0, le=200)]
     max_rotation: Annotated[float, Field(gt=0, le=10)]
     max_scale: Annotated[float, Field(gt=0, le=0.1)]
-    min_valid: Annotated[float, Field(ge=0, le=1)]
+    min_valid: Annotated[float, Field(gt=0, le=1)]
     max_pixels: Annotated[int, Field(ge=10_000)]

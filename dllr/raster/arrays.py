@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dllr.files import WORK, atomic_dir, digest, read_json
 from dllr.raster.grid import Grid
 from dllr.raster.sources import read_strips
+from dllr.workcache import code_digest
 
 
 class Patch(NamedTuple):
@@ -66,9 +67,9 @@ def scene_names(coregistered: Path) -> list[str]:
 def open_arrays(folder: Path) -> SceneArrays:
     """Open a co-registered scene; its memory maps are written on first use."""
     record = read_json(folder / "record.json")
-    cache = WORK / "arrays" / digest(record)
+    cache = WORK / "arrays" / digest(record, code_digest("dllr.raster.arrays"))
     if not cache.exists():
-        with atomic_dir(cache) as temporary:
+        with atomic_dir(cache, keep=True) as temporary:
             _write(folder, temporary)
     with rasterio.open(folder / "optical.tif") as source:
         grid = Grid.of(source)

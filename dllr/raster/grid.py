@@ -41,6 +41,12 @@ class Grid:
         corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
         return all(np.allclose(shift @ corner, corner, atol=1e-3) for corner in corners)
 
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top of the grid's four corners, in CRS units."""
+        corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
+        xs, ys = zip(*(self.transform @ corner for corner in corners), strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
     def strips(self) -> Iterable[Window]:
         """Full-width windows of at most STRIP rows, from top to bottom."""
         for row in range(0, self.height, STRIP):
@@ -54,7 +60,7 @@ def raster_writer(
     *,
     bands: int,
     dtype: str,
-    nodata: float,
+    nodata: float | None,
     tags: Mapping[str, str] | None = None,
     descriptions: Iterable[str] = (),
     colours: Mapping[int, tuple[int, int, int]] | None = None,

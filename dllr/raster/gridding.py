@@ -71,6 +71,7 @@ def _warped(
     resampling: Resampling,
 ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
     shifted = Affine(*correction.ravel()[:6]) if correction is not None else Affine.identity()
+    every = set(bands) == set(source.indexes)
     with WarpedVRT(
         source,
         crs=grid.crs,
@@ -82,7 +83,8 @@ def _warped(
         nodata=float("nan"),
         dtype="float32",
         tolerance=TOLERANCE,
-        UNIFIED_SRC_NODATA="YES",
+        # Missing is what every band misses; GDAL knows no "every one of these bands".
+        UNIFIED_SRC_NODATA="YES" if every else "NO",
     ) as warped:
         for window in grid.strips():
             yield window, warped.read(bands, window=window)

@@ -1,12 +1,18 @@
 """Leak-free splits: every pixel gets one role, and no two splits come closer than the buffer."""
 
+import itertools
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.warp import transform_bounds
 from scipy import ndimage
 
-from dllr.raster.grid import IGNORE
+from dllr.raster.grid import IGNORE, Grid
+
+WGS84 = CRS.from_epsg(4326)
+TOUCH = 1e-5  # degrees, about a metre: neighbours may share an edge
 
 
 class Role(IntEnum):
@@ -20,10 +26,32 @@ class Role(IntEnum):
     NONE = IGNORE
 
 
-def blocks(height: int, width: int, side: int) -> NDArray[np.int64]:
-    """(H, W) number of the block each pixel lies in, counted row by row."""
-    columns = -(-width // side)
-    return (np.arange(height) // side)[:, None] * columns + (np.arange(width) // side)[None, :]
+def blocks(height: int, width: int, side: int) -> list[tuple[slice, slice]]:
+    """Squares of a scene, row by row; what is left over at the right and lower edge is narrower."""
+    starts = ((y, x) for y in range(0, height, side) for x in range(0, width, side))
+    return [(slice(y, min(y + side, height)), slice(x, min(x + side, width))) for y, x in starts]
+
+
+def sharing_ground(grids: dict[str, Grid]) -> list[list[str]]:
+    """Names of the scenes, in groups that no patch of ground connects: a group must not be split.
+
+    Bounding boxes are compared in longitude and latitude; scenes that only touch stay apart.
+    """
+    boxes = {name: transform_bounds(g.crs, WGS84, *g.bounds()) for name, g in grids.items()}
+    groups: list[list[str]] = []
+    for name, (w, s, e, n) in boxes.items():
+        met = [
+            group
+            for group in groups
+            if any(
+                min(e, boxes[o][2]) - max(w, boxes[o][0]) > TOUCH
+                and min(n, boxes[o][3]) - max(s, boxes[o][1]) > TOUCH
+                for o in group
+            )
+        ]
+        groups = [g for g in groups if g not in met]
+        groups.append([name, *itertools.chain.from_iterable(met)])
+    return sorted(sorted(group) for group in groups)
 
 
 def with_buffer(roles: NDArray[np.uint8], buffer: int) -> NDArray[np.uint8]:

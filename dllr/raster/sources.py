@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from dllr.errors import SceneError
-from dllr.files import file_digest
+from dllr.files import digest, file_digest
 from dllr.raster.grid import Grid
 
 
@@ -59,20 +59,20 @@ def discover(root: Path, optical: str, sar: str, label: str) -> list[Source]:
 
 
 def _match(root: Path, pattern: str) -> dict[str, Path]:
-    before, _, after = pattern.partition("{scene}")
-    expression = re.compile(
-        re.escape(before) + r"([^/]+)" + re.escape(after).replace(r"\*", "[^/]*")
-    )
+    parts = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("{scene}"))
+    first, *others = parts
+    expression = re.compile(first + "(?P<scene>[^/]+)" + "(?P=scene)".join(others))
     matches: dict[str, Path] = {}
     for path in sorted(root.glob(pattern.replace("{scene}", "*"))):
         match = expression.fullmatch(path.relative_to(root).as_posix())
         if match and path.is_file():
-            if match[1] in matches:
+            name = match["scene"]
+            if name in matches:
                 raise SceneError(
-                    f"scene {match[1]} has two files for {pattern!r}: {matches[match[1]]} and {path}; "
-                    "make the pattern match one of them"
+                    f"scene {name} has two files for {pattern!r}: {matches[name]} and {path}; make the "
+                    "pattern match one of them"
                 )
-            matches[match[1]] = path
+            matches[name] = path
     return matches
 
 
@@ -94,16 +94,25 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
                 f"{path} has {source.count} band(s), but band {max(bands.values())} is asked for; "
                 "mend the bands of scenes.optical or scenes.sar in params.yaml"
             )
+        if np.issubdtype(np.dtype(source.dtypes[0]), np.complexfloating):
+            raise SceneError(f"{path} holds complex values; convert it to amplitude or power first")
         missing, codes = 0, dict[int, int]()
         for values, valid in read_strips(source, list(bands.values()) if bands else [1], nodata):
             missing += int(np.count_nonzero(~valid))
             if bands is None:
-                found, counts = np.unique(values[0], return_counts=True)
+                found, counts = np.unique(values[0][valid], return_counts=True)
+                if (found != np.round(found)).any():
+                    raise SceneError(
+                        f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
+                        "codes are whole numbers; check scenes.label.pattern"
+                    )
                 for code, count in zip(found.tolist(), counts.tolist(), strict=True):
                     codes[int(code)] = codes.get(int(code), 0) + count
         record = {
             "path": path.as_posix(),
-            "sha256": file_digest(path),
+            "sha256": digest(
+                [file_digest(Path(f)) for f in sorted(source.files) if Path(f).is_file()]
+            ),
             "width": source.width,
             "height": source.height,
             "bands": source.count,
@@ -156,10 +165,16 @@ def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
 def overlap(optical: Path, other: Path) -> float:
     """Share of the optical scene's bounding box that the other file covers, in the optical CRS."""
     with opened(optical) as a, opened(other) as b:
-        left, bottom, right, top = a.bounds
+        left, bottom, right, top = _upright(a.bounds)
         try:
-            w, s, e, n = transform_bounds(b.crs, a.crs, *b.bounds)
+            w, s, e, n = transform_bounds(b.crs, a.crs, *_upright(b.bounds))
         except RasterioError:
             return 0.0
         inner = max(0.0, min(right, e) - max(left, w)) * max(0.0, min(top, n) - max(bottom, s))
         return float(inner / ((right - left) * (top - bottom)))
+
+
+def _upright(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top, also of a raster whose rows run northwards."""
+    left, bottom, right, top = bounds
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)

@@ -40,11 +40,11 @@ def run(
 
 def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister) -> Path:
     """The scene's folder in the work cache, made unless it is there already."""
-    identity = [facts["scene"], facts["optical"]["sha256"], facts["sar"]["sha256"]]
+    identity = [facts["scene"], _content(facts["optical"]), _content(facts["sar"])]
     work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
     done = work / "images"
     if not done.exists():
-        with atomic_dir(done) as folder:
+        with atomic_dir(done, keep=True) as folder:
             _write_images(folder, facts, scenes, settings, key=work.name)
     return done
 
@@ -56,8 +56,7 @@ def _write_images(
     with opened(facts["optical"]["path"]) as source:
         missing = source.nodata if optical.nodata is None else optical.nodata
     dtype = facts["optical"]["dtype"]
-    integer = np.issubdtype(np.dtype(dtype), np.integer)
-    empty = (0.0 if missing is None else float(missing)) if integer else float("nan")
+    empty = _empty(np.dtype(dtype), missing)
     strips = gridded(facts["optical"]["path"], list(optical.bands.values()), optical.nodata, grid)
     write_strips(
         folder / "optical.tif",
@@ -65,7 +64,7 @@ def _write_images(
         ((w, np.where(np.isfinite(v), v, empty).astype(dtype)) for w, v in strips),
         bands=len(optical.bands),
         dtype=dtype,
-        nodata=empty,
+        nodata=None if missing is None and not facts["optical"]["nodata_share"] else empty,
         descriptions=optical.bands,
         tags={"scale": repr(optical.scale), "offset": repr(optical.offset)},
     )
@@ -96,6 +95,17 @@ def _write_images(
             "registration": registration,
         },
     )
+
+
+def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
+    """The value of pixels without data: the source's own where its type can hold it."""
+    if not np.issubdtype(dtype, np.integer):
+        return float("nan")
+    limits = np.iinfo(dtype)
+    fits = (
+        missing is not None and limits.min <= missing <= limits.max and float(missing).is_integer()
+    )
+    return float(missing) if fits and missing is not None else 0.0
 
 
 def _sar(
@@ -144,7 +154,7 @@ def _estimate(
 
 def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
     grid, codes = _grid(facts), scenes.label.codes
-    identity = [facts["scene"], facts["label"]["sha256"], _grid_key(grid)]
+    identity = [facts["scene"], _content(facts["label"]), _grid_key(grid)]
     target = work_dir("coregister", identity, scenes.label) / "label.tif"
     if not target.exists():
         write_strips(
@@ -157,6 +167,11 @@ def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
             colours=rgb(scenes.label.colours),
         )
     return target
+
+
+def _content(file: dict[str, Any]) -> dict[str, Any]:
+    """What a file's record says of it, wherever it lies."""
+    return {key: value for key, value in file.items() if key != "path"}
 
 
 def _grid(facts: dict[str, Any]) -> Grid:

@@ -38,11 +38,12 @@ def run(
     """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
     class shares of the pseudo-labels, and the selected round's checkpoint into `out`.
 
-    The teacher of a round is scored: it is the smoother network, and the one that maps.
+    The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
+    scored on the same pixels, those with data in either modality, so that they compare.
     """
     numbers = ["0", *rounds]
-    _forget_removed_rounds(trained, numbers)
     names = load(trained / "0" / CHECKPOINT).classes
+    _forget_removed_rounds(trained, numbers)
     counted = {
         n: _round(trained / n / CHECKPOINT, coregistered, labels, split, evaluate) for n in numbers
     }
@@ -67,7 +68,7 @@ def run(
 def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:
     """Rounds that params no longer name would otherwise stay part of this stage's input."""
     for path in trained.iterdir():
-        if path.is_dir() and path.name not in numbers:
+        if path.is_dir() and path.name.isdigit() and path.name not in numbers:
             shutil.rmtree(path)
 
 

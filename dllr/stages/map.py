@@ -50,7 +50,10 @@ def _map(folder: Path, checkpoint: Path, out: Path, overlap: float) -> None:
     scene = open_arrays(folder)
     facts: dict[str, Any] = {"bands": 1, "dtype": "uint8", "nodata": IGNORE}
     names = {f"class_{i}": name for i, name in enumerate(trained.classes)}
-    with atomic_dir(out) as target, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with (
+        atomic_dir(out, keep=True) as target,
+        tempfile.TemporaryDirectory(dir=target.parent) as scratch,
+    ):
         plain = Path(scratch) / CLASS, Path(scratch) / CONFIDENCE
         with (
             raster_writer(

@@ -57,9 +57,9 @@ def run(
     metrics = read_json(evaluation / "metrics.json")
     selection = read_json(evaluation / "selection.json")
     summary = read_json(split / SUMMARY)
-    by_scene = pd.read_csv(evaluation / "confusion_by_scene.csv", dtype={"scene": str})
-    confusion = pd.read_csv(evaluation / "confusion.csv")
-    marginals = pd.read_csv(evaluation / "marginals.csv")
+    by_scene = _named(evaluation / "confusion_by_scene.csv")
+    confusion = _named(evaluation / "confusion.csv")
+    marginals = _named(evaluation / "marginals.csv")
     history = pd.read_csv(evaluation / HISTORY)
 
     names: list[str] = metrics["classes"]
@@ -123,6 +123,15 @@ def run(
     )
     with atomic_dir(out) as folder:
         (folder / "index.html").write_text(render(page), encoding="utf-8")
+
+
+def _named(path: Path) -> pd.DataFrame:
+    """A table whose names stay names, also where they read like numbers or like missing values."""
+    names = ("scene", "actual", "predicted", "class", "head", "split")
+    table = pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False)
+    for column in table.columns.difference(list(names)):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    return table
 
 
 def _scene_rows(

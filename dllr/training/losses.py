@@ -9,6 +9,15 @@ DICE = 0.5  # weight of the Dice loss beside the cross-entropy
 IGNORE = 255
 
 
+def seen_by(head: str, label: Tensor, valid: Tensor) -> Tensor:
+    """Labels (N, H, W) of the pixels where the head has data to see, the others 255.
+
+    valid (N, 2, H, W): optical and SAR; the fused head sees what either sees.
+    """
+    masks = {"fused": valid.any(1), "optical": valid[:, 0], "sar": valid[:, 1]}
+    return label.where(masks[head], IGNORE)
+
+
 def segmentation_loss(
     logits: Tensor, label: Tensor, weight: Tensor | None = None, dice: float = 0.0
 ) -> Tensor:

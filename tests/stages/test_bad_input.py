@@ -20,7 +20,12 @@ SIDE = 128
 Edit = Callable[[Path, Any], None]
 
 
-def write(path: Path, values: np.ndarray, crs: str = "EPSG:32650", east: float = 500_000) -> None:
+def write(
+    path: Path, values: np.ndarray, crs: str = "EPSG:32650", east: float | None = None
+) -> None:
+    """A raster of a scene; scenes a, b, c, ... lie side by side."""
+    if east is None:
+        east = 500_000 + 1000 * (ord(path.parent.name[0]) - ord("a"))
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(
         path, "w", driver="GTiff", crs=crs, transform=Affine(5, 0, east, 0, -5, 3_300_000), height=SIDE,
@@ -132,7 +137,40 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     ),
     "too few labelled scenes": (
         lambda p, _: unlabel(p, "ab"),
-        ["2 labelled scene(s)", "at least 3", "split.by to block"],
+        ["2 labelled scene(s) that share no ground", "at least 3", "split.by to block"],
+    ),
+    "one scene twice": (
+        lambda p, _: (
+            [shutil.copytree(p / "data/demo/a", p / "data/demo" / n, dirs_exist_ok=True) for n in "bcd"],
+        ),
+        ["1 labelled scene(s) that share no ground", "at least 3"],
+    ),
+    "blocks of scenes that overlap": (
+        lambda p, v: (
+            shutil.copytree(p / "data/demo/a", p / "data/demo/a2"),
+            v["split"].update(by="block", block=64, buffer=0),
+        ),
+        ["scenes a, a2 overlap on the ground", "set split.by to scene"],
+    ),
+    "labels where nothing was seen": (
+        lambda p, v: (
+            [write(scene(p, "optical.tif", n), np.zeros((4, SIDE, SIDE), np.uint16)) for n in "ab"],
+            [write(scene(p, "sar.tif", n), np.zeros((1, SIDE, SIDE), np.float32)) for n in "ab"],
+            v["scenes"]["optical"].update(nodata=0.0),
+        ),
+        ["2 labelled scene(s)", "at least 3"],
+    ),
+    "complex SAR": (
+        lambda p, _: write(scene(p, "sar.tif"), np.ones((1, SIDE, SIDE), np.complex64)),
+        ["b/sar.tif holds complex values"],
+    ),
+    "label that is no label": (
+        lambda p, _: write(scene(p, "label.tif"), np.full((1, SIDE, SIDE), 1.5, np.float32)),
+        ["b/label.tif is no label file: it holds 1.5"],
+    ),
+    "no window worth a label": (
+        lambda _, v: v["split"].update(min_labelled=0.999),
+        ["no window of 64 px in the training split", "lower split.min_labelled"],
     ),
     "more labelled tiles than exist": (
         lambda _, v: v["split"].update(labelled_tiles=999),
@@ -169,10 +207,63 @@ def test_what_is_not_bad_passes() -> None:
     assert front() == 0
 
 
+@pytest.mark.parametrize("nodata", [-9999.0, None])
+def test_nodata_that_the_type_cannot_hold_is_no_nodata(project: Path, nodata: float | None) -> None:
+    values = read_yaml(Path("params.yaml"))
+    values["scenes"]["optical"]["nodata"] = nodata
+    save(values)
+    bands = np.full((4, SIDE, SIDE), 7, np.uint16)
+    bands[:, :9] = 0
+    write(scene(project, "optical.tif"), bands)
+    assert front() == 0
+    with rasterio.open("results/coregistered/b/optical.tif") as source:
+        assert np.array_equal(source.read(), bands)
+
+
+def test_patterns_may_name_the_scene_twice_and_rows_may_run_north(project: Path) -> None:
+    for name in "abcd":
+        folder = project / "data/demo" / name
+        for kind in ("optical", "sar", "label"):
+            path = folder / f"{kind}.tif"
+            with rasterio.open(path) as source:
+                values, profile = source.read()[:, ::-1], source.profile
+            up = profile["transform"] @ Affine.translation(0, SIDE) @ Affine.scale(1, -1)
+            with rasterio.open(
+                folder / f"{name}_{kind}.tif", "w", **profile | {"transform": up}
+            ) as target:
+                target.write(values)
+            path.unlink()
+    values = read_yaml(Path("params.yaml"))
+    for kind in ("optical", "sar", "label"):
+        values["scenes"][kind]["pattern"] = "{scene}/{scene}_" + kind + ".tif"
+    save(values)
+    assert front() == 0
+
+
+def test_a_scene_smaller_than_a_window_is_left_out(project: Path) -> None:
+    values = read_yaml(Path("params.yaml"))
+    values["tile"] |= {"min_valid": 0.3}
+    save(values)
+    for kind in ("optical", "sar", "label"):
+        path = scene(project, f"{kind}.tif", "a")
+        with rasterio.open(path) as source:
+            small, profile = (
+                source.read()[:, :20, :20],
+                source.profile | {"height": 20, "width": 20},
+            )
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(small)
+    assert front() == 0
+    assert Path("results/split/roles/a.tif").exists()
+    assert json.loads(Path("results/split/summary.json").read_text())["scenes"]["a"] == "none"
+
+
 def test_scenes_without_labels_join_the_training_pool(project: Path) -> None:
     unlabel(project, "a")
-    shutil.copytree(project / "data/demo/b", project / "data/demo/e")
+    for kind in ("optical", "sar", "label"):
+        with rasterio.open(scene(project, f"{kind}.tif")) as source:
+            write(scene(project, f"{kind}.tif", "e"), source.read())
     assert front() == 0
     summary = json.loads(Path("results/split/summary.json").read_text())
     assert summary["scenes"]["a"] == "train"
-    assert summary["labelled_tiles"] == {"no": 18, "train": 1, "calibration": 1}
+    assert summary["labelled_tiles"] == {"no": 18, "train": 2}

@@ -37,7 +37,7 @@ rule map:
         link.log("map"),
     benchmark:
         link.benchmark("map")
-    threads: 16
+    threads: 8
     resources:
         mem_mb=memory(8000),
         gpu=0,

@@ -44,7 +44,7 @@ rule coregister:
         link.log("coregister"),
     benchmark:
         link.benchmark("coregister")
-    threads: 16
+    threads: 8
     resources:
         mem_mb=memory(16000),
     shell:

@@ -29,7 +29,7 @@ if "pseudo_label" in link:
             link.log("pseudo_label"),
         benchmark:
             link.benchmark("pseudo_label")
-        threads: 16
+        threads: 8
         resources:
             mem_mb=memory(16000),
             gpu=0,
