@@ -31,7 +31,6 @@ STAGES = {
     "map": "map whole scenes with the selected round",
     "report": "write the page people read",
 }
-_TRAINING = {"warmup", "train_round"}
 _LAST = "report"
 
 
@@ -52,28 +51,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_stage(stage: str, words: Sequence[str]) -> int:
     function = importlib.import_module(f"dllr.stages.{stage}").run
-    parameters = inspect.signature(function).parameters
-    kinds = typing.get_type_hints(function)
-    parser = argparse.ArgumentParser(prog=f"dllr {stage}", description=STAGES[stage])
-    for name in parameters:
-        if kinds[name] in (Path, int):
-            parser.add_argument(f"--{name.replace('_', '-')}", type=kinds[name], required=True)
-    given = vars(parser.parse_args(words))
+    given = vars(stage_parser(stage, function).parse_args(words))
     sections = load.load()
-    values = {
-        name: given[name]
-        if name in given
-        else _watcher()
-        if name == "watch"
-        else getattr(sections, name)
-        for name in parameters
-    }
-    function(**values)
+    for name in inspect.signature(function).parameters:
+        if name == "watch":
+            given[name] = _watcher()
+        elif name not in given:
+            given[name] = getattr(sections, name)
+    function(**given)
     if stage == _LAST and (address := os.environ.get("DVC_STAGE")):
         from dllr import tracking
 
         tracking.post_when_done(address)
     return 0
+
+
+def stage_parser(stage: str, function: Callable[..., None]) -> argparse.ArgumentParser:
+    """The options of a stage: each `Path` and `int` among its function's parameters, all required."""
+    parser = argparse.ArgumentParser(prog=f"dllr {stage}", description=STAGES[stage])
+    for name, kind in typing.get_type_hints(function).items():
+        if kind in (Path, int):
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, required=True)
+    return parser
 
 
 def _watcher() -> Callable[[Path], None]:
