@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         return _run_stage(words[0], words[1:]) if words and words[0] in STAGES else _people(words)
-    except DllrError as error:
+    except (DllrError, OSError) as error:  # the system's errors name the file themselves
         print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
         return 1
 

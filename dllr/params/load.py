@@ -23,7 +23,7 @@ def read_yaml(path: Path) -> Any:
         raise ParamsError(
             f"{path} does not exist; `dllr params use quick` writes one, from the project's folder"
         ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise ParamsError(f"{path} is not YAML: {error}") from None
 
 
@@ -39,6 +39,10 @@ def load(path: Path = PARAMS_FILE) -> Params:
 
 def check(values: Any, origin: str) -> Params:
     """The same for values that were read already; `origin` is named in messages."""
+    if not isinstance(values, dict):
+        raise ParamsError(
+            f"{origin} holds no sections; `dllr params use quick --overwrite` writes a whole file"
+        )
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
@@ -89,6 +90,7 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
             raise SceneError(
                 f"{path} has no CRS; give it one, for example with `gdal_edit.py -a_srs`"
             )
+        _check_georeference(path, source)
         if bands and max(bands.values()) > source.count:
             raise SceneError(
                 f"{path} has {source.count} band(s), but band {max(bands.values())} is asked for; "
@@ -97,7 +99,10 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
         if np.issubdtype(np.dtype(source.dtypes[0]), np.complexfloating):
             raise SceneError(f"{path} holds complex values; convert it to amplitude or power first")
         missing, codes = 0, dict[int, int]()
-        for values, valid in read_strips(source, list(bands.values()) if bands else [1], nodata):
+        missing_value = nodata if bands else float("nan")  # of a label, codes say what is known
+        for values, valid in read_strips(
+            source, list(bands.values()) if bands else [1], missing_value
+        ):
             missing += int(np.count_nonzero(~valid))
             if bands is None:
                 found, counts = np.unique(values[0][valid], return_counts=True)
@@ -123,6 +128,24 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
     if bands is None:
         return record | {"codes": {str(code): codes[code] for code in sorted(codes)}}
     return record | {"nodata_share": round(missing / (record["width"] * record["height"]), 6)}
+
+
+def _check_georeference(path: Path, source: Any) -> None:
+    """Raises SceneError where pixels cannot be related to the ground."""
+    transform = source.transform
+    if not np.isfinite(list(transform)).all() or transform.is_degenerate:
+        raise SceneError(
+            f"{path} has the geotransform {list(transform)[:6]}, which maps no pixel; mend it"
+        )
+    try:
+        corners = transform_bounds(source.crs, "EPSG:4326", *_upright(source.bounds))
+    except (RasterioError, CPLE_BaseError):
+        corners = (np.inf,) * 4
+    if not np.isfinite(corners).all():
+        raise SceneError(
+            f"{path} has a CRS or position that cannot be related to the ground "
+            f"({source.crs.to_string()[:60]}); give it the right one, for example with `gdal_edit.py -a_srs -a_ullr`"
+        )
 
 
 def opened(path: Path) -> Any:

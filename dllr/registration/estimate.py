@@ -1,5 +1,6 @@
 """What an estimator of misregistration returns, and when it is believed."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,8 @@ def judge(
         ("mutual information", estimate.similarity),
         ("edges", estimate.edges),
     ):
+        if not (math.isfinite(before) and math.isfinite(after)):
+            return Verdict("unverified", f"{name} cannot be measured: too few pixels in one piece")
         if not after > before:
             return Verdict("unverified", f"{name} fell from {before:.4f} to {after:.4f}")
     return Verdict("applied", "plausible; mutual information and edge correlation both rose")
@@ -90,6 +93,10 @@ def record(estimate: Estimate | None, verdict: Verdict, size: tuple[int, int]) -
         "shift_px": round(estimate.shift(*size), 4),
         "rotation_degrees": round(estimate.rotation, 5),
         "scale": round(estimate.scale, 6),
-        "mutual_information": [round(v, 5) for v in estimate.similarity],
-        "edge_correlation": [round(v, 5) for v in estimate.edges],
+        "mutual_information": [_number(v) for v in estimate.similarity],
+        "edge_correlation": [_number(v) for v in estimate.edges],
     }
+
+
+def _number(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None

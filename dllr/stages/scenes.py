@@ -37,6 +37,11 @@ def run(*, out: Path, scenes: Scenes) -> None:
         raise SceneError(
             "every label pixel has an ignored code; mend scenes.label.classes and scenes.label.ignore"
         )
+    for kind in ("optical", "sar"):
+        if all(r[kind]["nodata_share"] == 1 for r in records):
+            raise SceneError(
+                f"no scene has a single valid {kind} pixel; check scenes.{kind}.nodata and its bands"
+            )
     with atomic_dir(out) as folder:
         for record in records:
             write_json(folder / RECORDS / f"{record['scene']}.json", record)

@@ -69,7 +69,7 @@ def test_facts_of_a_transform() -> None:
         (affine(0, 0, 0, 1.05), (0.1, 0.2), (0.1, 0.2), "unverified", "scale 0.05 exceeds"),
         (affine(3, 0), (0.2, 0.1), (0.1, 0.2), "unverified", "mutual information fell"),
         (affine(3, 0), (0.1, 0.2), (0.2, 0.1), "unverified", "edges fell"),
-        (affine(3, 0), (0.1, 0.2), (0.2, float("nan")), "unverified", "edges"),
+        (affine(3, 0), (0.1, 0.2), (0.2, float("nan")), "unverified", "edges cannot be measured"),
     ],
 )
 def test_only_what_is_plausible_and_helps_is_applied(

@@ -17,6 +17,7 @@ from dllr.params.load import read_yaml
 
 ROOT = Path(__file__).parents[2]
 SIDE = 128
+LOCAL = 'LOCAL_CS["x",UNIT["metre",1]]'
 Edit = Callable[[Path, Any], None]
 
 
@@ -160,6 +161,18 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         ),
         ["2 labelled scene(s)", "at least 3"],
     ),
+    "no place on the ground": (
+        lambda p, _: write(scene(p, "sar.tif"), np.ones((1, SIDE, SIDE), np.float32), LOCAL),
+        ["b/sar.tif has a CRS or position that cannot be related to the ground"],
+    ),
+    "windows larger than what is valid": (
+        lambda _, v: v["tile"].update(size=1024, stride=1024, min_valid=0.5),
+        ["no window of 1024 px", "check the nodata settings"],
+    ),
+    "an infinite number": (
+        lambda _, v: v["scenes"]["optical"].update(offset=float("inf")),
+        ["scenes.optical.offset", "finite number"],
+    ),
     "complex SAR": (
         lambda p, _: write(scene(p, "sar.tif"), np.ones((1, SIDE, SIDE), np.complex64)),
         ["b/sar.tif holds complex values"],
@@ -182,7 +195,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
             [write(scene(p, "sar.tif", n), np.zeros((1, SIDE, SIDE), np.float32)) for n in "abcd"],
             v["scenes"]["optical"].update(nodata=0.0),
         ),
-        ["no window of 64 px", "check the nodata settings"],
+        ["no scene has a single valid optical pixel", "check scenes.optical.nodata"],
     ),
 }  # fmt: skip
 
