@@ -144,7 +144,8 @@ def _check_georeference(path: Path, source: Any) -> None:
     if not np.isfinite(corners).all():
         raise SceneError(
             f"{path} has a CRS or position that cannot be related to the ground "
-            f"({source.crs.to_string()[:60]}); give it the right one, for example with `gdal_edit.py -a_srs -a_ullr`"
+            f"({source.crs.to_string()[:60]}); give it the right one, for example with "
+            "`gdal_edit.py -a_srs -a_ullr`"
         )
 
 
