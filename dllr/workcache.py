@@ -7,6 +7,7 @@ and linked into the outputs. The folder can be deleted at any time.
 import ast
 import hashlib
 import importlib.util
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ def work_dir(stage: str, *inputs: Any, extra_modules: tuple[str, ...] = ()) -> P
     return folder
 
 
+_PARSING = threading.Lock()  # CPython 3.11 cannot parse in two threads at once
+
+
 def content(*folders: Path, pattern: str = "**/*") -> str:
     """Digest of the files under the folders: their relative paths and their bytes."""
     files = [(f, p) for f in folders for p in sorted(f.glob(pattern)) if p.is_file()]
@@ -33,9 +37,14 @@ def content(*folders: Path, pattern: str = "**/*") -> str:
     )
 
 
-@cache
 def code_digest(*modules: str) -> str:
     """SHA-256 of the source of the modules and of all that they import from this package."""
+    with _PARSING:
+        return _code_digest(*modules)
+
+
+@cache
+def _code_digest(*modules: str) -> str:
     sources = sorted(closure(*modules).items())
     return hashlib.sha256(b"\0".join(path.read_bytes() for _, path in sources)).hexdigest()
 

@@ -1,5 +1,6 @@
 """Make's set-up tells what is missing before it starts, also in a path with a space."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,7 +20,10 @@ def project(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *words], cwd=folder, capture_output=True, text=True, check=False)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=alone, capture_output=True, text=True, check=False
+    )
 
 
 def python(folder: Path, script: str) -> str:
