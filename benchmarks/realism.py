@@ -44,7 +44,7 @@ from dllr.params.scenes import LandClass
 from dllr.report.figures import BLUE, INK, ORANGE
 from dllr.stages.demo import run
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 Index = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
@@ -73,7 +73,7 @@ LIMITS = {  # of the histograms' axes
 }
 FAINT = 0.5  # opacity of the filled histograms
 LIFT = 0.7  # power of reflectance that the pictures show
-GREY_STEPS = 48  # of a picture's channel: more are not seen in such a texture, and swell the file
+GREY_STEPS = 32  # of a picture's channel: more are not seen in such a texture, and swell the file
 
 # Simulated class → classes of the default label, and code in the tiles.
 PEERS = {
@@ -204,9 +204,9 @@ def _power(path: Path, crs: Any, transform: Affine, shape: tuple[int, int]) -> A
     """
     with rasterio.open(path) as file:
         values = file.read(1, masked=True).astype(np.float32)
-        unit = file.tags().get("UNITS", "amplitude")
+        unit = file.tags()["UNITS"].split(",")[0].lower()
         profile = file.profile | {"dtype": "float32", "nodata": np.nan, "count": 1}
-    power = 10 ** (values / 10) if unit.lower().startswith("db") else values**2
+    power = {"db": 10 ** (values / 10), "power": values, "amplitude": values**2}[unit]
     with MemoryFile() as memory:
         with memory.open(**profile) as file:
             file.write(power.filled(np.nan), 1)
@@ -236,7 +236,7 @@ def _tile(folder: Path) -> Scene:
         decibels = file.read(1).astype(np.float32)
     with rasterio.open(folder / "label.tif") as file:
         cover = file.read(1)
-    reflectance = [np.where(band > 0, band / 10_000, np.nan) for band in counts]
+    reflectance: list[Array] = [np.where(band > 0, band, np.nan) / 10_000 for band in counts]
     clear = np.ones(cover.shape, bool)
     return _scene(folder.name, _bands(reflectance, decibels), clear, cover, [PEERS["water"][1]])
 
@@ -567,8 +567,9 @@ def _panels(
 
     rows: title, window, colour of each code. names: colour → class, for the legend.
     """
-    gap, left, top, below, dpi = 6, 24, 24, 56, 100
-    width, height = left + 4 * (WINDOW + gap), top + len(rows) * (WINDOW + gap) + below
+    gap, between, left, top, below, dpi = 6, 12, 24, 24, 56, 100
+    width = left + 4 * (WINDOW + gap)
+    height = top + len(rows) * (WINDOW + gap) + between + below
     figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
     for place, (title, window, colours) in enumerate(rows):
         bare = "VH" in window.bands
@@ -578,7 +579,8 @@ def _panels(
             ("SAR, VV in dB", _grey(window), "VH, stretched by its authors" if bare else ""),
             ("land cover", _cover(window, colours), ""),
         )
-        y = height - top - (place + 1) * (WINDOW + gap) + gap
+        apart = between if title.startswith("real") else 0
+        y = height - top - (place + 1) * (WINDOW + gap) + gap - apart
         for column, (head, picture, note) in enumerate(shown):
             x = left + column * (WINDOW + gap)
             axes = figure.add_axes((x / width, y / height, WINDOW / width, WINDOW / height))
@@ -609,7 +611,8 @@ def _stretch(band: Array, clear: Mask) -> Index:
     """Grey values between the 2nd and 98th percentile of the clear pixels; without data black."""
     low, high = np.nanpercentile(band[clear], (2, 98))
     grey = np.clip(np.nan_to_num((band - low) / max(high - low, 1e-6)), 0, 1)
-    return (np.rint(grey * (GREY_STEPS - 1)) * (255 / (GREY_STEPS - 1))).astype(np.uint8)
+    steps: Index = (np.rint(grey * (GREY_STEPS - 1)) * (255 / (GREY_STEPS - 1))).astype(np.uint8)
+    return steps
 
 
 def _colour(scene: Scene, names: Sequence[str]) -> Index | None:
@@ -628,7 +631,7 @@ def _grey(scene: Scene) -> Index:
 def _cover(scene: Scene, colours: Mapping[int, str]) -> Index | None:
     if scene.cover is None:
         return None
-    table = np.full((256, 3), 255, np.uint8)
+    table: Index = np.full((256, 3), 255, np.uint8)
     for code, colour in colours.items():
         table[code] = [*bytes.fromhex(colour.removeprefix("#"))]
     picture: Index = table[scene.cover]
