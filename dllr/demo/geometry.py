@@ -1,53 +1,27 @@
-"""Plane affine maps: grids, and how far a SAR image lies from where it says it does."""
+"""Grids on the ground, the way from one to another, and how far a SAR image lies from where it says."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.warp import transform, transform_bounds
+
+from dllr.demo.noise import Mask
+from dllr.demo.window import Window
+from dllr.raster.grid import Grid
+
+KNOTS = 32  # px between the pixels that are transformed exactly; between them, bilinear
+CENTRE = Affine.translation(0.5, 0.5)  # pixel numbers are whole at the pixels' centres
 
 
-@dataclass(frozen=True)
-class Affine:
-    """(x, y) → (a x + b y + c, d x + e y + f), held as a 3 × 3 matrix."""
+class Positions(NamedTuple):
+    """Where pixels lie on a grid: rows and columns, float64, whole at the centres, (y, x)."""
 
-    matrix: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, a: float, b: float, c: float, d: float, e: float, f: float) -> "Affine":
-        return cls(np.array([a, b, c, d, e, f, 0, 0, 1], dtype=np.float64).reshape(3, 3))
-
-    def row_major(self) -> tuple[float, float, float, float, float, float]:
-        a, b, c, d, e, f = (float(v) for v in self.matrix[:2].ravel())
-        return a, b, c, d, e, f
-
-    def then(self, after: "Affine") -> "Affine":
-        return Affine(after.matrix @ self.matrix)
-
-    def inverse(self) -> "Affine":
-        return Affine(np.asarray(np.linalg.inv(self.matrix), dtype=np.float64))
-
-    def __call__(self, x: float, y: float) -> tuple[float, float]:
-        at = self.matrix @ (x, y, 1)
-        return float(at[0]), float(at[1])
-
-
-@dataclass(frozen=True)
-class Grid:
-    """North-up raster: map position (m) of its upper left corner, pixel size (m), shape (y, x)."""
-
-    left: float
-    top: float
-    pixel: float
-    shape: tuple[int, int]
-
-    def centres(self) -> Affine:
-        """(column, row) of a pixel, whole at its centre, → map position."""
-        half = self.pixel / 2
-        return Affine.of(self.pixel, 0, self.left + half, 0, -self.pixel, self.top - half)
-
-    def corners(self) -> tuple[float, float, float, float, float, float]:
-        """The same from a pixel's upper left corner: a, b, c, d, e, f as rasterio has them."""
-        return self.pixel, 0.0, self.left, 0.0, -self.pixel, self.top
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,7 +29,8 @@ class Misregistration:
     """How a SAR image lies: turned and stretched about `centre`, then shifted.
 
     What lies at p is shown at centre + scale · R(rotation) (p - centre) + shift.
-    shift: m towards east and north. rotation: degrees, counter-clockwise on the map.
+    centre: map coordinates of the optical image, m. shift: m towards east and north. rotation:
+    degrees, counter-clockwise on the map.
     """
 
     centre: tuple[float, float]
@@ -65,14 +40,10 @@ class Misregistration:
 
     def true_to_georeferenced(self) -> Affine:
         """Map coordinates (m) → map coordinates (m)."""
-        cosine = self.scale * np.cos(np.radians(self.rotation))
-        sine = self.scale * np.sin(np.radians(self.rotation))
-        x, y = self.centre
-        east, north = self.shift
-        return Affine.of(
-            cosine, -sine, x + east - cosine * x + sine * y,
-            sine, cosine, y + north - sine * x - cosine * y,
-        )  # fmt: skip
+        (x, y), (east, north) = self.centre, self.shift
+        there = Affine.translation(x + east, y + north)
+        turn = Affine.rotation(self.rotation) @ Affine.scale(self.scale)
+        return there @ turn @ Affine.translation(-x, -y)
 
 
 def draw_misregistration(
@@ -91,3 +62,84 @@ def draw_misregistration(
         rng.uniform(-max_rotation, max_rotation),
         1 + rng.uniform(-max_scale, max_scale),
     )
+
+
+def positions(source: Grid, window: Window, target: Grid, moved: Affine | None = None) -> Positions:
+    """Where the pixels of a window of `source` lie on `target`.
+
+    moved: map coordinates → map coordinates, in the CRS of `target`, applied on the way.
+    """
+    rows, columns = (
+        np.arange(at[0] // KNOTS, at[-1] // KNOTS + 2) * KNOTS
+        for at in (window.rows(), window.columns())
+    )
+    at = (np.tile(columns, len(rows)), np.repeat(rows, len(columns)))
+    x, y = _apply(source.transform @ CENTRE, *at)
+    if source.crs != target.crs:
+        x, y = (np.array(v) for v in transform(source.crs, target.crs, x, y)[:2])
+    to_pixels = ~(target.transform @ CENTRE)
+    x, y = _apply(to_pixels @ moved if moved else to_pixels, x, y)
+    shape = len(rows), len(columns)
+    return Positions(*(_between(v.reshape(shape), rows[0], columns[0], window) for v in (y, x)))
+
+
+def _apply(map: Affine, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return map.a * x + map.b * y + map.c, map.d * x + map.e * y + map.f
+
+
+def _between(
+    knots: NDArray[np.float64], first: int, left: int, window: Window
+) -> NDArray[np.float64]:
+    """Bilinear between the knots, the first of which is pixel (first, left)."""
+    y, x = (window.rows() - first) / KNOTS, (window.columns() - left) / KNOTS
+    i, j = y.astype(int), x.astype(int)
+    down = knots[i] + (y - i)[:, None] * (knots[i + 1] - knots[i])
+    return np.asarray(down[:, j] + (x - j) * (down[:, j + 1] - down[:, j]))
+
+
+def frame_around(
+    grid: Grid, crs: CRS, pixel: float, margin: int, part: tuple[float, float]
+) -> Grid:
+    """The north-up grid in `crs`, of pixels of `pixel` m, that holds `grid` and a margin, px.
+
+    part: how far its corner is moved off, in parts of a pixel, so that it is aligned to nothing.
+    """
+    left, bottom, right, top = grid.bounds()
+    x, y = (left + right) / 2, (bottom + top) / 2
+    xs, ys = transform(grid.crs, crs, [x, x + pixel, x], [y, y, y + pixel])[:2]
+    wide = float(np.hypot(xs[1] - xs[0], ys[1] - ys[0]))
+    high = float(np.hypot(xs[2] - xs[0], ys[2] - ys[0]))
+    left, bottom, right, top = transform_bounds(grid.crs, crs, left, bottom, right, top)
+    width = int(np.ceil((right - left) / wide)) + 2 * margin + 1
+    height = int(np.ceil((top - bottom) / high)) + 2 * margin + 1
+    corner = (left - (margin + part[0]) * wide, top + (margin + part[1]) * high)
+    return Grid(crs, Affine(wide, 0, corner[0], 0, -high, corner[1]), height, width)
+
+
+def whole(grid: Grid) -> Window:
+    """All pixels of a grid."""
+    return Window(0, 0, grid.height, grid.width)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The slanted edge of a swath, in pixels of its own grid; beyond it nothing was seen."""
+
+    lean: float
+    from_right: bool
+    width: int
+    depth: float
+
+    def beyond(self, at: Positions) -> Mask:
+        """Which positions lie beyond the edge."""
+        x = self.width - 1 - at.x if self.from_right else at.x
+        return np.asarray(x + self.lean * at.y < self.depth)
+
+
+def draw_edge(rng: np.random.Generator, grid: Grid, share: float) -> Edge:
+    """An edge that cuts off a share of the grid, on the left or on the right."""
+    lean, from_right = rng.uniform(0.08, 0.25), bool(rng.uniform() < 0.5)
+    step = max(1, min(grid.height, grid.width) // 256)
+    y, x = np.ogrid[: grid.height : step, : grid.width : step]
+    depth = float(np.quantile(x + lean * y, share)) if share else -np.inf
+    return Edge(lean, from_right, grid.width, depth)

@@ -3,30 +3,63 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from dllr.demo.fill import Cover
 from dllr.demo.ground import WATER
 from dllr.demo.materials import Material, column
-from dllr.demo.noise import Floats, Mask, field, normal, top
-from dllr.demo.terrain import Terrain
+from dllr.demo.noise import Floats, Mask, field, hashed, normal, pixels
+from dllr.demo.shadow import cast, reach
+from dllr.demo.terrain import Terrain, rise
+from dllr.demo.window import Window
 
 BANDS = ("blue", "green", "red", "nir")
 GREENNESS = np.array([-1.0, -0.5, -1.2, 0.7], dtype=np.float32)  # effect on the logarithm of a band
-HAZE = np.array([0.030, 0.020, 0.013, 0.006], dtype=np.float32)  # path reflectance of a mean haze
+HAZE = np.array([0.011, 0.007, 0.004, 0.002], dtype=np.float32)  # path reflectance of a mean haze
 SKYLIGHT = np.array([0.38, 0.31, 0.26, 0.20], dtype=np.float32)  # share of light not from the sun
 CLOUD = np.array([0.46, 0.47, 0.48, 0.50], dtype=np.float32)
 BLUR = 0.65  # px, Gaussian point spread
+BORDER = 3  # px that the point spread reaches
+FIRST_BUILT = Material.GREENHOUSE  # what comes before it follows the season
+VEIL = 0.3  # opacity that counts as cloud
 
 
 @dataclass(frozen=True)
 class Sky:
-    """Sun and weather of one acquisition. Angles in degrees, azimuth clockwise from north."""
+    """Sun and weather of one acquisition. Angles in degrees, azimuth clockwise from north.
 
+    key: of the random fields. season: logarithms by which all plants and soils of the scene are
+    brighter and greener than their means. cloud: share of the scene under cloud. edge: of the clouds' texture,
+    above which there is cloud. base: m, height of the clouds.
+    """
+
+    key: int
     sun_azimuth: float
     sun_elevation: float
     haze: float
+    season: tuple[float, float]
     cloud: float
+    edge: float
+    base: float
+
+    def opacity(self, window: Window) -> Floats:
+        """Of the clouds, 0 to 1."""
+        if not np.isfinite(self.edge):
+            return np.zeros(window.shape, dtype=np.float32)
+        thickness = _texture(self.key, window) - np.float32(self.edge)
+        # Where cloud begins the veil has VEIL; around it, it thins out.
+        return np.clip(VEIL + 1.6 * thickness, 0, 0.97)
+
+    def shade(self, window: Window, pixel: float) -> Floats:
+        """Depth of the clouds' shadows, 0 to 1."""
+        azimuth = np.radians(self.sun_azimuth)
+        away = self.base / np.tan(np.radians(self.sun_elevation)) / pixel
+        border = 8
+        source = window.grown(border).moved(
+            -round(away * np.cos(azimuth)), round(away * np.sin(azimuth))
+        )
+        return window.cut(gaussian_filter(self.opacity(source), 2, truncate=3), border)
 
 
 @dataclass(frozen=True)
@@ -38,33 +71,42 @@ class View:
     shadow: Mask
 
 
-def draw_sky(rng: np.random.Generator, day: int, cloud: float) -> Sky:
-    """Late morning at 30° north on `day` of the year."""
+def draw_sky(rng: np.random.Generator, core: Window, day: int, cloud: float) -> Sky:
+    """Late morning at 30° north on `day` of the year; `cloud` is the share of `core` under cloud."""
     declination = 23.4 * np.sin(2 * np.pi * (day - 81) / 365)
     elevation = 90 - np.hypot(30 - declination, 25)
-    return Sky(rng.uniform(125, 155), float(elevation), rng.uniform(0.3, 1.6), cloud)
+    key = int(rng.integers(2**32))
+    azimuth, haze, base = rng.uniform(125, 155), rng.uniform(0.0, 2.0), rng.uniform(700, 1800)
+    step = 4
+    sampled = Window(core.y, core.x, core.height // step, core.width // step, step)
+    edge = np.quantile(_texture(key, sampled), 1 - cloud) if cloud else np.inf
+    season = (rng.normal(0, 0.08), rng.normal(0, 0.15))
+    return Sky(key, azimuth, float(elevation), haze, season, cloud, float(edge), base)
 
 
-def observe(
-    rng: np.random.Generator,
-    land: Terrain,
-    cover: Cover,
-    core: tuple[slice, slice],
-    sky: Sky,
-    pixel: float,
-) -> View:
-    """Reflectance of the whole canvas; `sky.cloud` is the share of `core` under cloud.
+def _texture(key: int, window: Window) -> Floats:
+    large = field(int(hashed(key, 1)), window, 200, 2.1)
+    return large + np.float32(0.25) * field(int(hashed(key, 2)), window, 30, 1.8)
+
+
+def border(sky: Sky, pixel: float) -> int:
+    """px around a window that must be known to see it."""
+    return BORDER + reach(_drop(sky, pixel))
+
+
+def observe(terrain: Terrain, cover: Cover, sky: Sky, inner: Window) -> View:
+    """The view of `inner`; the cover must reach `border` px beyond it on each side.
 
     In this order: ground, slope and shadows, haze, cloud, point spread, noise.
     """
-    shape = cover.classes.shape
-    light = _light(land, cover, sky, pixel)
-    cloud, shade = _clouds(rng, shape, core, sky, pixel)
-    sun = light * (1 - 0.85 * shade)
-    scatter = sky.haze * np.clip(1 + 0.3 * field(rng, shape, 400), 0.2, None)
-    brightness, greenness = _variation(rng, cover)
+    window = cover.window
+    sun = _light(terrain, cover, sky) * (1 - 0.85 * sky.shade(window, terrain.pixel))
+    cloud = sky.opacity(window)
+    scatter = sky.haze * np.clip(1 + 0.3 * field(int(hashed(sky.key, 3)), window, 400), 0.2, None)
+    brightness, greenness = _variation(cover, sky)
 
-    reflectance = np.empty((4, *shape), dtype=np.float32)
+    by = inner.y - window.y
+    reflectance = np.empty((4, *inner.shape), dtype=np.float32)
     colours = column("bands")
     ordinary = cover.material != Material.PADDY
     for band in range(4):
@@ -75,71 +117,46 @@ def observe(
         image = ground * (SKYLIGHT[band] + (1 - SKYLIGHT[band]) * sun)
         image += HAZE[band] * scatter
         image += cloud * (CLOUD[band] * (0.7 + 0.3 * cloud) - image)
-        image = gaussian_filter(image, BLUR, truncate=3)
-        noise = rng.standard_normal(shape, dtype=np.float32)
+        image = inner.cut(gaussian_filter(image, BLUR, truncate=3), by)
+        noise = normal(pixels(int(hashed(sky.key, 4, band)), inner), 0)
         reflectance[band] = image + noise * np.sqrt(0.0012**2 + 2e-5 * np.maximum(image, 0))
-    return View(reflectance, cloud > 0.3, (shade > 0.3) & (cloud <= 0.3))
+    hidden = inner.cut(cloud, by) > VEIL
+    shadow = sky.shade(inner, terrain.pixel) > VEIL
+    return View(reflectance, hidden, shadow & ~hidden)
 
 
-def _variation(rng: np.random.Generator, cover: Cover) -> tuple[Floats, Floats]:
+def _variation(cover: Cover, sky: Sky) -> tuple[Floats, Floats]:
     """Logarithmic brightness and greenness, by object, by pixel, and drifting over the scene."""
-    shape = cover.classes.shape
-    drift = field(rng, shape, 120, 2)
-    grain = 0.6 * rng.standard_normal(shape, dtype=np.float32) + 0.8 * field(rng, shape, 5, 2)
+    window, key = cover.window, sky.key
+    brighter, greener = (np.float32(s) * (cover.material < FIRST_BUILT) for s in sky.season)
+    drift = field(int(hashed(key, 5)), window, 120, 2)
+    grain = 0.6 * normal(pixels(int(hashed(key, 6)), window), 0)
+    grain += 0.8 * field(int(hashed(key, 7)), window, 5, 2)
     brightness = (
-        column("brightness")[cover.material] * (normal(cover.objects, 81) + 0.4 * drift)
+        column("brightness")[cover.material] * (normal(cover.objects, 81) + 0.3 * drift)
+        + brighter
         + column("grain")[cover.material] * grain
     )
-    greenness = column("greenness")[cover.material] * (normal(cover.objects, 82) + 0.5 * drift)
+    greenness = column("greenness")[cover.material] * (normal(cover.objects, 82) + 0.3 * drift)
+    greenness += greener
     return brightness, greenness
 
 
-def _light(land: Terrain, cover: Cover, sky: Sky, pixel: float) -> Floats:
-    """Direct sunlight relative to flat open ground: slope, and the shadows of houses and trees."""
+def _drop(sky: Sky, pixel: float) -> float:
+    """m that the sun's ray falls in a pixel."""
+    return float(np.tan(np.radians(sky.sun_elevation))) * pixel
+
+
+def _light(terrain: Terrain, cover: Cover, sky: Sky) -> NDArray[np.float32]:
+    """Direct sunlight relative to flat open ground: slope, and shadows of hills, houses and trees."""
+    window = cover.window
+    height = terrain.height(window)
+    rises = rise(height, terrain.pixel)
     azimuth, elevation = np.radians(sky.sun_azimuth), np.radians(sky.sun_elevation)
-    east, north = np.sin(azimuth), np.cos(azimuth)
-    upright = 1 / np.sqrt(1 + land.east**2 + land.north**2)
-    facing = np.sin(elevation) - np.cos(elevation) * (land.east * east + land.north * north)
+    east, north = float(np.sin(azimuth)), float(np.cos(azimuth))
+    upright = 1 / np.sqrt(1 + rises[0] ** 2 + rises[1] ** 2)
+    facing = np.sin(elevation) - np.cos(elevation) * (rises[0] * east + rises[1] * north)
     light = np.clip(facing * upright / np.sin(elevation), 0.05, 1.6)
     light = np.where(cover.classes == WATER, 1, light)  # water is level
-    shadow = cast(cover.height, east, north, float(np.tan(elevation)) * pixel, 5)
+    shadow = cast(height + cover.height, east, north, _drop(sky, terrain.pixel))
     return np.asarray(light * np.where(shadow, 0.15, 1), dtype=np.float32)
-
-
-def cast(height: Floats, east: float, north: float, drop: float, reach: int) -> Mask:
-    """Where something up to `reach` px towards (east, north) hides the source of light.
-
-    `drop`: m that the ray from the source falls in a pixel. Nothing lower than 2 m casts a shadow.
-    """
-    hidden = np.zeros(height.shape, dtype=bool)
-    for step in range(1, reach + 1):
-        # What stands `step` px towards the source, brought here; the canvas wraps in its margin.
-        shift = (round(step * north), -round(step * east))
-        hidden |= np.roll(height, shift, (0, 1)) - step * drop > np.maximum(height, 2)
-    return hidden
-
-
-def _clouds(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    core: tuple[slice, slice],
-    sky: Sky,
-    pixel: float,
-) -> tuple[Floats, Floats]:
-    """Opacity of clouds and depth of their shadows, both 0 to 1."""
-    size = (shape[0], shape[1])
-    height = rng.uniform(700, 1800)
-    texture = field(rng, size, 200, 2.1) + 0.25 * field(rng, size, 30, 1.8)
-    rows, columns = (s.stop - s.start for s in core)
-    pixels = round(sky.cloud * rows * columns)
-    if not pixels:
-        return np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
-    covered = top(texture, np.ones(size, dtype=bool), core, pixels)
-    edge = texture[covered].min()
-    # An opacity of 0.3 counts as cloud; around it the veil thins out.
-    opacity = np.clip(0.3 + 1.6 * (texture - edge), 0, 0.97).astype(np.float32)
-    azimuth = np.radians(sky.sun_azimuth)
-    away = height / np.tan(np.radians(sky.sun_elevation)) / pixel
-    shift = (round(away * np.cos(azimuth)), -round(away * np.sin(azimuth)))
-    shade = gaussian_filter(np.roll(opacity, shift, (0, 1)), 2)
-    return opacity, shade

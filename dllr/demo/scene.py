@@ -1,155 +1,210 @@
-"""One scene of the country, as arrays, with all that is true about it."""
+"""One scene of the country: everything decided, nothing rendered until a window is asked for."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 
-from dllr.demo.cover import draw_shares, land_cover
-from dllr.demo.geometry import Affine, Grid, Misregistration, draw_misregistration
+from dllr.demo import optical, sar
+from dllr.demo.fill import cover
+from dllr.demo.geometry import (
+    Edge,
+    Misregistration,
+    draw_edge,
+    draw_misregistration,
+    frame_around,
+    positions,
+    whole,
+)
 from dllr.demo.ground import CODES
 from dllr.demo.noise import Floats, Mask
-from dllr.demo.optical import Sky, draw_sky, observe
-from dllr.demo.sar import Look, backscatter, draw_look, image
-from dllr.demo.terrain import terrain
+from dllr.demo.plan import Plan, plan
+from dllr.demo.window import Window
 from dllr.params.demo import Country
+from dllr.raster.grid import Grid
 
-CRS = "EPSG:32650"
+ZONE, NEXT_ZONE = 32650, 32651  # EPSG, UTM
 ORIGIN = (212_000.0, 3_325_000.0)  # m, near 30° N 114° E
 COLUMNS = 20  # scenes in a row of the country, west to east
 SAR_MARGIN = 8  # SAR px that its frame is wider than the optical one, each side
 
 
-@dataclass(frozen=True)
-class Scene:
-    """Optical and SAR image, each on its grid, and the truth behind them.
+class Optical(NamedTuple):
+    """A window of the optical image and of what is known about it.
 
-    optical: uint16 (4, y, x), reflectance × 10,000 of blue, green, red, NIR; 0 = no data.
-    sar: float32 (y, x), amplitude (square root of σ⁰); 0 = no data.
-    label: uint8 (y, x) on the optical grid, raw class codes; 0 where neither sensor saw the ground.
-    cloud: uint8 (y, x) on the optical grid, 0 clear, 1 cloud, 2 cloud shadow.
-    day, sar_day: of the year.
+    counts: uint16 (4, y, x), reflectance × 10,000 of blue, green, red, NIR; 0 = no data.
+    label: uint8 (y, x), raw class codes; 0 where neither sensor saw the ground.
+    cloud: uint8 (y, x), 0 clear, 1 cloud, 2 cloud shadow.
     """
 
-    optical: NDArray[np.uint16]
-    sar: Floats
+    counts: NDArray[np.uint16]
     label: NDArray[np.uint8]
     cloud: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What two sensors are about to see, and the truth behind it. day, sar_day: of the year."""
+
+    hazard: str | None
+    pixel: float
+    sar_pixel: float
+    looks: int
     optical_grid: Grid
     sar_grid: Grid
     misregistration: Misregistration
-    sky: Sky
-    look: Look
+    plan: Plan
+    sky: optical.Sky
+    look: sar.Look
     day: int
     sar_day: int
+    optical_edges: tuple[Edge, ...]
+    sar_edge: Edge
+
+    def optical(self, window: Window) -> Optical:
+        """The optical image of a window of its grid."""
+        outer = window.grown(optical.border(self.sky, self.pixel))
+        found = cover(self.plan, outer, self.day)
+        view = optical.observe(self.plan.terrain, found, self.sky, window)
+        counts = np.clip(np.rint(view.reflectance * 10_000), 1, 65_535).astype(np.uint16)
+        unseen = self._unseen(window)
+        counts[:, unseen] = 0
+        classes = outer.cut(found.classes, 0)[_inner(outer, window)]
+        label = np.array(CODES, dtype=np.uint8)[classes]
+        label[unseen & self._unheard(window)] = 0
+        cloud = view.cloud + 2 * view.shadow.astype(np.uint8)
+        cloud[unseen] = 0
+        return Optical(counts, label, cloud)
+
+    def sar(self, window: Window) -> Floats:
+        """Power of a window of the SAR grid, float32 (y, x), NaN = no data.
+
+        The same for the same window; another window has other speckle.
+        """
+        ratio = self.sar_pixel / self.pixel
+        at = positions(self.sar_grid, window, self.optical_grid, self._shown_to_true)
+        border = sar.border(self.look, self.pixel, ratio)
+        canvas = _around((at.y.min(), at.x.min()), (at.y.max(), at.x.max()), border)
+        found = cover(self.plan, canvas, self.sar_day)
+        power = sar.backscatter(self.plan.terrain, found, self.look)
+        rng = np.random.default_rng([self.look.key, window.y, window.x])
+        amount = sar.image(rng, power, canvas, at, ratio, self.looks)
+        amount[self.sar_edge.beyond(positions(self.sar_grid, window, self.sar_grid))] = np.nan
+        return amount
+
+    @cached_property
+    def _shown_to_true(self) -> Affine:
+        return ~self.misregistration.true_to_georeferenced()
+
+    def _unseen(self, window: Window) -> Mask:
+        at = positions(self.optical_grid, window, self.optical_grid)
+        return np.any([edge.beyond(at) for edge in self.optical_edges], axis=0)
+
+    def _unheard(self, window: Window) -> Mask:
+        """Where the SAR image has no data, as georeferenced."""
+        at = positions(self.optical_grid, window, self.sar_grid)
+        return self.sar_edge.beyond(at)
 
 
 def hazards(country: Country) -> dict[int, str]:
-    """Scene number → what is hard about it; from the last scene back: unlabelled, cloud, wedge."""
+    """Scene number → what is hard about it.
+
+    From the last scene back: unlabelled, cloud, wedge, zone, missing; a hazard that the parameters
+    switch off takes no scene.
+    """
     labelled = country.scenes - country.unlabelled
     found = dict.fromkeys(range(max(labelled, 0), country.scenes), "unlabelled")
-    for number, hazard in ((labelled - 1, "cloud"), (labelled - 2, "wedge")):
-        if number >= 0:
-            found[number] = hazard
+    wanted = {
+        "cloud": country.heavy_cloud > 0,
+        "wedge": country.wedge > 0,
+        "zone": country.other_zone,
+        "missing": country.missing is not None,
+    }
+    numbers = range(labelled - 1, -1, -1)
+    found |= dict(zip(numbers, (h for h, asked in wanted.items() if asked), strict=False))
     return found
 
 
-def simulate(country: Country, number: int) -> Scene:
+def scene(country: Country, number: int) -> Scene:
     """Scene `number` (from 0): the same however many scenes the country has, hazards apart."""
     rng = np.random.default_rng([country.seed, number])
     hazard = hazards(country).get(number)
     place, weather, echo, frame = rng.spawn(4)
     size, pixel = country.size, country.pixel
-    grid = _optical_grid(country, number)
+    grid = _optical_grid(country, number, NEXT_ZONE if hazard == "zone" else ZONE)
     fault = draw_misregistration(
         frame,
-        (grid.left + size * pixel / 2, grid.top - size * pixel / 2),
+        grid.transform @ (size / 2, size / 2),
         country.max_shift * pixel,
         country.max_rotation,
         country.max_scale,
     )
+    crs = CRS.from_user_input(country.sar_crs) if country.sar_crs else grid.crs
+    sar_grid = frame_around(
+        grid, crs, country.sar_pixel, SAR_MARGIN, (frame.uniform(), frame.uniform())
+    )
 
-    margin = _margin(country)
-    core = (slice(margin, margin + size), slice(margin, margin + size))
+    core = whole(grid)
     day = int(place.integers(95, 300))
     sar_day = day + int(place.integers(-12, 13))
-    land = terrain(place, (size + 2 * margin, size + 2 * margin), pixel)
-    cover = land_cover(place, land, core, draw_shares(place), day)
-
     clouded = country.cloud * weather.uniform(0, 2)
-    sky = draw_sky(weather, day, country.heavy_cloud if hazard == "cloud" else clouded)
-    view = observe(weather, land, cover, core, sky, pixel)
-    look = draw_look(echo)
-    power = backscatter(echo, land, cover, look, pixel)
-    sar_grid = _sar_grid(frame, grid, country.sar_pixel)
-    true_position = sar_grid.centres().then(fault.true_to_georeferenced().inverse())
-    to_canvas = true_position.then(grid.centres().inverse()).then(
-        Affine.of(1, 0, margin, 0, 1, margin)
+    sky = optical.draw_sky(
+        weather, core, day, country.heavy_cloud if hazard == "cloud" else clouded
     )
-    amplitude = image(
-        echo, power, to_canvas, sar_grid.shape, country.sar_pixel / pixel, country.looks
+    look = sar.draw_look(echo)
+
+    ratio = country.sar_pixel / pixel
+    border = max(optical.border(sky, pixel), sar.border(look, pixel, ratio))
+    inside = positions(sar_grid, whole(sar_grid), grid, ~fault.true_to_georeferenced())
+    reach = _around(
+        (min(0.0, inside.y.min()), min(0.0, inside.x.min())),
+        (max(size - 1.0, inside.y.max()), max(size - 1.0, inside.x.max())),
+        border,
+    )
+    missing = country.missing if hazard == "missing" else None
+    edges = (
+        draw_edge(frame, grid, country.nodata * frame.uniform(0, 2)),
+        draw_edge(frame, grid, country.wedge if hazard == "wedge" else 0),
+    )
+    sar_edge = draw_edge(frame, sar_grid, country.nodata * frame.uniform(0, 2))
+    return Scene(
+        hazard=hazard,
+        pixel=pixel,
+        sar_pixel=country.sar_pixel,
+        looks=country.looks,
+        optical_grid=grid,
+        sar_grid=sar_grid,
+        misregistration=fault,
+        plan=plan(place, core, reach, pixel, country.relief, missing),
+        sky=sky,
+        look=look,
+        day=day,
+        sar_day=sar_day,
+        optical_edges=edges,
+        sar_edge=sar_edge,
     )
 
-    unseen = _edge(frame, grid.shape, country.nodata * frame.uniform(0, 2))
-    wedge = _edge(frame, grid.shape, country.wedge)
-    if hazard == "wedge":
-        unseen |= wedge
-    unheard = _edge(frame, sar_grid.shape, country.nodata * frame.uniform(0, 2))
-    unheard |= np.isnan(amplitude)
-    counts = np.clip(np.rint(view.reflectance[:, *core] * 10_000), 1, 65_535).astype(np.uint16)
-    counts[:, unseen] = 0
-    amplitude[unheard] = 0
-    label = np.array(CODES, dtype=np.uint8)[cover.classes[core]]
-    label[unseen & _on_optical_grid(unheard, grid, sar_grid)] = 0
-    cloud = view.cloud[core] + 2 * view.shadow[core].astype(np.uint8)
-    cloud[unseen] = 0
-    return Scene(counts, amplitude, label, cloud, grid, sar_grid, fault, sky, look, day, sar_day)
 
-
-def _optical_grid(country: Country, number: int) -> Grid:
+def _optical_grid(country: Country, number: int, zone: int) -> Grid:
     # A quarter of a scene lies between neighbours, on whole hundreds of metres.
-    step = 100 * np.ceil(1.25 * country.size * country.pixel / 100)
+    step = float(100 * np.ceil(1.25 * country.size * country.pixel / 100))
     left = ORIGIN[0] + step * (number % COLUMNS)
     top = ORIGIN[1] - step * (number // COLUMNS)
-    return Grid(float(left), float(top), country.pixel, (country.size, country.size))
+    transform = Affine(country.pixel, 0, left, 0, -country.pixel, top)
+    return Grid(CRS.from_epsg(zone), transform, country.size, country.size)
 
 
-def _sar_grid(rng: np.random.Generator, optical_grid: Grid, pixel: float) -> Grid:
-    """A frame somewhat wider than the optical one, its pixels aligned to nothing."""
-    extent = optical_grid.shape[0] * optical_grid.pixel
-    side = int(np.ceil(extent / pixel)) + 2 * SAR_MARGIN
-    east, north = rng.uniform(0, pixel, 2)
-    corner = SAR_MARGIN * pixel
-    return Grid(
-        float(optical_grid.left - corner - east),
-        float(optical_grid.top + corner + north),
-        pixel,
-        (side, side),
-    )
+def _around(first: tuple[float, float], last: tuple[float, float], border: int) -> Window:
+    """The smallest window with whole pixels that holds two positions (y, x) and a border."""
+    y, x = (int(np.floor(v)) - border for v in first)
+    bottom, right = (int(np.ceil(v)) + border + 1 for v in last)
+    return Window(y, x, bottom - y, right - x)
 
 
-def _margin(country: Country) -> int:
-    """Canvas px around the optical frame that a SAR frame needs, however it lies."""
-    reach = country.size / np.sqrt(2)
-    turn = reach * (np.radians(country.max_rotation) + country.max_scale)
-    frame = (SAR_MARGIN + 2) * country.sar_pixel / country.pixel
-    return int(np.ceil(country.max_shift + turn + frame)) + 4
-
-
-def _edge(rng: np.random.Generator, shape: tuple[int, int], share: float) -> Mask:
-    """The part of a frame beyond the slanted edge of a swath, on the left or on the right."""
-    lean = rng.uniform(0.08, 0.25)
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    depth = np.asarray(x + lean * y, dtype=np.float32)
-    if rng.uniform() < 0.5:
-        depth = depth[:, ::-1]
-    return depth < np.quantile(depth, share)
-
-
-def _on_optical_grid(mask: Mask, grid: Grid, sar_grid: Grid) -> Mask:
-    """A mask of the SAR grid at the optical pixels, nearest pixel, as georeferenced."""
-    to_sar = grid.centres().then(sar_grid.centres().inverse())
-    a, _, c, _, e, f = to_sar.row_major()
-    rows = np.clip(np.rint(e * np.arange(grid.shape[0]) + f), 0, mask.shape[0] - 1).astype(int)
-    columns = np.clip(np.rint(a * np.arange(grid.shape[1]) + c), 0, mask.shape[1] - 1).astype(int)
-    return mask[np.ix_(rows, columns)]
+def _inner(outer: Window, window: Window) -> tuple[slice, slice]:
+    y, x = window.y - outer.y, window.x - outer.x
+    return slice(y, y + window.height), slice(x, x + window.width)

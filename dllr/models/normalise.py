@@ -1,4 +1,4 @@
-"""Bands to numbers of order one: robust clip at 2 and 98 %, then z-score."""
+"""Bands to numbers of order one: robust clip, then z-score."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+
+SPREADS = 4.0  # robust deviations from the median at which a band is clipped
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,16 @@ class Normalisation:
 
     @classmethod
     def of(cls, samples: NDArray[np.float32]) -> "Normalisation":
-        """From pixels (N, B, n), NaN where there is no data; a band without data passes as zero."""
+        """From pixels (N, B, n), NaN where there is no data; a band without data passes as zero.
+
+        Bands are clipped at their 2nd and 98th percentile, and at SPREADS robust deviations (the
+        interquartile range / 1.349) from the median: a few clouds, five times as bright as any ground,
+        must not decide what one is.
+        """
         low, high, mean, deviation = [], [], [], []
         for band in np.moveaxis(samples, 1, 0):
             known = band[np.isfinite(band)].astype(np.float64)
-            bottom, top = np.percentile(known, [2, 98]) if known.size else (0.0, 0.0)
+            bottom, top = _limits(known) if known.size else (0.0, 0.0)
             inside = known.clip(bottom, top)
             low.append(bottom)
             high.append(top)
@@ -41,3 +49,11 @@ class Normalisation:
 
     def state(self) -> dict[str, Tensor]:
         return {"low": self.low, "high": self.high, "mean": self.mean, "deviation": self.deviation}
+
+
+def _limits(known: NDArray[np.float64]) -> tuple[float, float]:
+    bottom, quarter, middle, three, top = np.percentile(known, [2, 25, 50, 75, 98])
+    reach = SPREADS * (three - quarter) / 1.349
+    if not reach:  # more than half of the pixels have one value
+        return float(bottom), float(top)
+    return float(max(bottom, middle - reach)), float(min(top, middle + reach))

@@ -1,13 +1,26 @@
 """Section `demo`: the simulated country."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from dllr.params.base import Section
 
+
+def _crs(text: str) -> str:
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        CRS.from_user_input(text)
+    except CRSError as error:
+        raise ValueError(f"no coordinate reference system: {error}; write one as EPSG:4326") from None
+    return text
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 MaxHalf = Annotated[float, Field(ge=0, le=0.5)]
+Crs = Annotated[str, AfterValidator(_crs)]
 
 
 class Country(Section):
@@ -17,13 +30,18 @@ class Country(Section):
     scenes: Annotated[int, Field(ge=3, le=1000)]
     size: Annotated[int, Field(ge=128, le=16384)]
     pixel: Annotated[float, Field(gt=0)]
+    relief: Annotated[float, Field(ge=0, le=1000)]
     sar_pixel: Annotated[float, Field(gt=0)]
-    looks: Annotated[float, Field(ge=1)]
-    cloud: MaxHalf
-    heavy_cloud: Share
-    nodata: MaxHalf
-    wedge: Share
+    sar_crs: Crs | None
+    sar_unit: Literal["amplitude", "power", "db"]
+    looks: Annotated[int, Field(ge=1, le=64)]
     max_shift: Annotated[float, Field(ge=0)]
     max_rotation: Annotated[float, Field(ge=0, le=10)]
     max_scale: Annotated[float, Field(ge=0, lt=0.1)]
+    cloud: MaxHalf
+    nodata: MaxHalf
     unlabelled: Annotated[int, Field(ge=0)]
+    heavy_cloud: Share
+    wedge: Share
+    other_zone: bool
+    missing: Literal["city", "village", "water", "forest", "road", "others"] | None

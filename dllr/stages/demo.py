@@ -1,125 +1,139 @@
 """Stage `demo`: writes a simulated country as a folder of scenes like any other."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.transform import Affine
+from rasterio.windows import Window as RasterWindow
 
-from dllr.demo.geometry import Grid
+from dllr.demo.geometry import whole
 from dllr.demo.ground import CLASSES, CODES
+from dllr.demo.noise import Floats
 from dllr.demo.optical import BANDS
-from dllr.demo.scene import CRS, Scene, hazards, simulate
+from dllr.demo.scene import Scene, hazards, scene
+from dllr.demo.window import Window
 from dllr.files import atomic_dir, write_json
 from dllr.params.demo import Country
+from dllr.raster.grid import Grid, raster_writer
+from dllr.raster.parallel import over_scenes
 
 YEAR = 2023
+PIECE = 512  # px, side of the windows that a scene is made in: bounds the memory
 TRUTH = (
     "Where the SAR image lies. true_to_georeferenced [[a, b, c], [d, e, f]] maps map coordinates "
     "(x, y), m, of a thing on the ground, as the optical image has it, to those at which the SAR "
     "file's georeference shows it: (a x + b y + c, d x + e y + f). shift_m: east, north, of the "
     "centre; rotation_degrees: counter-clockwise on the map, about the centre."
 )
+# unit → what the tag says, σ⁰ → value, value without data
+UNITS: dict[str, tuple[str, Callable[[Floats], Floats], float]] = {
+    "amplitude": ("amplitude, square root of sigma nought", np.sqrt, 0.0),
+    "power": ("power, sigma nought", np.asarray, 0.0),
+    "db": ("dB, sigma nought", lambda power: 10 * np.log10(power), -9999.0),
+}
 
 
 def run(*, out: Path, demo: dict[str, Country]) -> None:
     """Write scenes `<out>/scene_01`, ...: optical.tif, sar.tif, label.tif, cloud.tif, truth.json.
 
-    cloud.tif and truth.json are for checks; no stage reads them.
+    cloud.tif and truth.json are for checks; no stage reads them. Scenes are made side by side, each
+    in windows of PIECE px, so that memory does not grow with their number and little with their size.
     """
     with atomic_dir(out) as folder:
         for country in demo.values():
-            hard = hazards(country)
-            for number in range(country.scenes):
-                scene = simulate(country, number)
-                _write(folder / f"scene_{number + 1:02d}", scene, country, hard.get(number))
+
+            def write(number: int, country: Country = country) -> None:
+                _write(folder / f"scene_{number + 1:02d}", scene(country, number), country)
+
+            over_scenes(write, range(country.scenes), "demo")
 
 
-def _write(folder: Path, scene: Scene, country: Country, hazard: str | None) -> None:
+def _write(folder: Path, made: Scene, country: Country) -> None:
     folder.mkdir()
-    _geotiff(
-        folder / "optical.tif",
-        scene.optical,
-        scene.optical_grid,
-        BANDS,
-        nodata=0,
-        tags={"ACQUISITION_DATE": _date(scene.day), "UNITS": "reflectance × 10000"},
-    )
-    _geotiff(
-        folder / "sar.tif",
-        scene.sar,
-        scene.sar_grid,
-        ("VV",),
-        nodata=0,
-        tags={
-            "ACQUISITION_DATE": _date(scene.sar_day),
-            "UNITS": "amplitude, square root of sigma nought",
-            "LOOKS": f"{country.looks:g}",
-        },
-    )
-    codes = {"CLASSES": ", ".join(f"{c} {n}" for c, n in zip(CODES, CLASSES, strict=True))}
-    if hazard != "unlabelled":
-        _geotiff(
-            folder / "label.tif",
-            scene.label,
-            scene.optical_grid,
-            ("land cover",),
-            0,
-            codes,
-        )
-    codes = {"CLASSES": "0 clear, 1 cloud, 2 cloud shadow"}
-    _geotiff(folder / "cloud.tif", scene.cloud, scene.optical_grid, ("cloud",), None, codes)
-    write_json(folder / "truth.json", _truth(scene, hazard))
+    seen = _optical(folder, made)
+    heard = _sar(folder, made, country)
+    write_json(folder / "truth.json", _truth(made, seen, heard))
+
+
+def _optical(folder: Path, made: Scene) -> dict[str, float]:
+    """Write optical.tif, cloud.tif and label.tif; returns shares of the scene, for the truth."""
+    grid = made.optical_grid
+    codes = ", ".join(f"{c} {n}" for c, n in zip(CODES, CLASSES, strict=True))
+    counted = np.zeros(3)
+    with ExitStack() as files:
+
+        def file(name: str, bands: tuple[str, ...], dtype: str, nodata: float | None, **tags: str):
+            return files.enter_context(
+                raster_writer(
+                    folder / name, grid, bands=len(bands), dtype=dtype, nodata=nodata,
+                    tags=tags, descriptions=bands,
+                )  # fmt: skip
+            )
+
+        acquired = {"ACQUISITION_DATE": _date(made.day), "UNITS": "reflectance × 10000"}
+        image = file("optical.tif", BANDS, "uint16", 0, **acquired)
+        cloud = file("cloud.tif", ("cloud",), "uint8", None, CLASSES="0 clear, 1 cloud, 2 shadow")
+        label = None
+        if made.hazard != "unlabelled":
+            label = file("label.tif", ("land cover",), "uint8", 0, CLASSES=codes)
+        for window, place in _pieces(grid):
+            part = made.optical(window)
+            image.write(part.counts, window=place)
+            cloud.write(part.cloud, 1, window=place)
+            if label:
+                label.write(part.label, 1, window=place)
+            parts = (part.cloud == 1, part.cloud == 2, part.counts[0] == 0)
+            counted += [np.count_nonzero(p) for p in parts]
+    shares = counted / (grid.height * grid.width)
+    names = ("cloud_share", "shadow_share", "nodata_share")
+    return dict(zip(names, shares.tolist(), strict=True))
+
+
+def _sar(folder: Path, made: Scene, country: Country) -> dict[str, float]:
+    """Write sar.tif; returns the share without data, for the truth."""
+    unit, convert, nodata = UNITS[country.sar_unit]
+    tags = {
+        "ACQUISITION_DATE": _date(made.sar_day),
+        "UNITS": unit,
+        "LOOKS": f"{country.looks}",
+    }
+    grid, missing = made.sar_grid, 0
+    with raster_writer(
+        folder / "sar.tif", grid, bands=1, dtype="float32", nodata=nodata, tags=tags,
+        descriptions=("VV",),
+    ) as file:  # fmt: skip
+        for window, place in _pieces(grid):
+            power = made.sar(window)
+            absent = np.isnan(power)
+            file.write(np.where(absent, np.float32(nodata), convert(power)), 1, window=place)
+            missing += np.count_nonzero(absent)
+    return {"nodata_share": missing / (grid.height * grid.width)}
+
+
+def _pieces(grid: Grid) -> Iterator[tuple[Window, RasterWindow]]:
+    full = whole(grid)
+    for y in range(0, full.height, PIECE):
+        for x in range(0, full.width, PIECE):
+            height, width = min(PIECE, full.height - y), min(PIECE, full.width - x)
+            yield Window(y, x, height, width), RasterWindow(x, y, width, height)
 
 
 def _date(day: int) -> str:
     return (date(YEAR, 1, 1) + timedelta(days=day - 1)).isoformat()
 
 
-def _geotiff(
-    path: Path,
-    values: NDArray[Any],
-    grid: Grid,
-    bands: tuple[str, ...],
-    nodata: float | None,
-    tags: dict[str, str],
-) -> None:
-    values = values if values.ndim == 3 else values[None]
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[2],
-        height=values.shape[1],
-        count=values.shape[0],
-        dtype=values.dtype,
-        crs=CRS,
-        transform=Affine(*grid.corners()),
-        nodata=nodata,
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        compress="deflate",
-        zlevel=1,
-        predictor=3 if values.dtype == np.float32 else 2,
-    ) as file:
-        file.write(values)
-        file.update_tags(**tags)
-        for number, name in enumerate(bands, start=1):
-            file.set_band_description(number, name)
-
-
-def _truth(scene: Scene, hazard: str | None) -> dict[str, Any]:
-    fault = scene.misregistration
-    a, b, c, d, e, f = fault.true_to_georeferenced().row_major()
+def _truth(made: Scene, seen: dict[str, float], heard: dict[str, float]) -> dict[str, Any]:
+    fault = made.misregistration
+    a, b, c, d, e, f = fault.true_to_georeferenced()[:6]
     return {
-        "hazard": hazard,
+        "hazard": made.hazard,
         "misregistration": {
             "meaning": TRUTH,
-            "crs": CRS,
+            "crs": made.optical_grid.crs.to_string(),
             "true_to_georeferenced": [[a, b, c], [d, e, f]],
             "centre": list(fault.centre),
             "shift_m": list(fault.shift),
@@ -127,17 +141,15 @@ def _truth(scene: Scene, hazard: str | None) -> dict[str, Any]:
             "scale": fault.scale,
         },
         "optical": {
-            "date": _date(scene.day),
-            "sun_azimuth_degrees": scene.sky.sun_azimuth,
-            "sun_elevation_degrees": scene.sky.sun_elevation,
-            "cloud_share": float(np.mean(scene.cloud == 1)),
-            "shadow_share": float(np.mean(scene.cloud == 2)),
-            "nodata_share": float(np.mean(scene.optical[0] == 0)),
+            "date": _date(made.day),
+            "sun_azimuth_degrees": made.sky.sun_azimuth,
+            "sun_elevation_degrees": made.sky.sun_elevation,
+            **seen,
         },
         "sar": {
-            "date": _date(scene.sar_day),
-            "look_azimuth_degrees": scene.look.azimuth,
-            "incidence_degrees": scene.look.incidence,
-            "nodata_share": float(np.mean(scene.sar == 0)),
+            "date": _date(made.sar_day),
+            "look_azimuth_degrees": made.look.azimuth,
+            "incidence_degrees": made.look.incidence,
+            **heard,
         },
     }

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dllr.demo.noise import cells, field, hashed, normal, top, uniform
-
-RNG = np.random.default_rng
+from dllr.demo.noise import cells, field, hashed, interpolated, normal, pixels, regions, uniform
+from dllr.demo.window import Window
 
 
 def correlation(values: np.ndarray, lag: int) -> float:
@@ -11,12 +12,44 @@ def correlation(values: np.ndarray, lag: int) -> float:
 
 
 def test_a_field_is_standardised_and_its_structures_grow_with_the_wavelength() -> None:
-    fine, coarse = (field(RNG(0), (300, 250), wavelength) for wavelength in (10, 60))
-    for values in (fine, coarse):
-        assert values.shape == (300, 250) and values.dtype == np.float32
-        assert values.std() == pytest.approx(1, abs=0.05)
+    many = [field(seed, Window(0, 0, 300, 250), 60) for seed in range(40)]
+    assert np.mean(many) == pytest.approx(0, abs=0.1)
+    assert np.std(many) == pytest.approx(1, abs=0.1)
+    fine, coarse = (field(0, Window(0, 0, 300, 250), wavelength) for wavelength in (10, 60))
+    assert fine.shape == (300, 250) and fine.dtype == np.float32
     assert correlation(fine, 1) > 0.5
-    assert abs(correlation(fine, 12)) < 0.25 < correlation(coarse, 12)
+    assert abs(correlation(fine, 20)) < 0.25 < correlation(coarse, 20)
+
+
+def test_a_rougher_field_has_more_detail() -> None:
+    smooth, rough = (field(0, Window(0, 0, 300, 300), 60, r) for r in (3.0, 1.6))
+    assert np.diff(rough).std() > 2 * np.diff(smooth).std()
+
+
+places = st.integers(-3000, 3000)
+
+
+@given(places, places, st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 2, 4]))
+def test_a_value_follows_from_the_place_and_not_from_the_window(y, x, height, width, step) -> None:
+    part = Window(y, x, height, width, step)
+    around = part.grown(5)
+    for made in (
+        lambda w: field(3, w, 17.3, 2.1),
+        lambda w: regions(3, w, 64),
+        lambda w: pixels(3, w),
+    ):
+        assert (made(part) == part.cut(made(around), 5)).all()
+
+
+def test_interpolation_keeps_the_nodes_and_straight_lines() -> None:
+    grid = Window(-12, -16, 30, 40, 4)
+    values = field(1, grid, 30)
+    inside = Window(-4, -8, 20, 25, 4)
+    assert interpolated(values, grid, inside) == pytest.approx(values[2:22, 2:27], abs=1e-6)
+    plane = (2.0 * grid.rows()[:, None] - 3.0 * grid.columns()[None]).astype(np.float32)
+    fine = Window(-3, 5, 40, 50)
+    expected = 2.0 * fine.rows()[:, None] - 3.0 * fine.columns()[None]
+    assert interpolated(plane, grid, fine) == pytest.approx(expected, abs=1e-3)
 
 
 def test_uniform_and_normal_numbers_of_neighbouring_ids_are_independent() -> None:
@@ -42,13 +75,10 @@ def test_cells_are_rectangles_of_about_the_size_asked_for() -> None:
     assert one.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
 
 
-def test_top_takes_the_highest_free_pixels_counted_in_the_core() -> None:
-    score = RNG(0).random((60, 60), dtype=np.float32)
-    free = RNG(1).random((60, 60)) < 0.5
-    core = (slice(10, 50), slice(10, 50))
-    chosen = top(score, free, core, 100)
-    assert chosen[core].sum() == 100
-    assert not (chosen & ~free).any()
-    assert score[chosen].min() > score[free & ~chosen].max()
-    assert not top(score, free, core, 0).any()
-    assert (top(score, free, core, 10**6)[core] == free[core]).all()
+def test_regions_have_about_the_size_asked_for_and_hold_together() -> None:
+    found = regions(0, Window(0, 0, 512, 512), 64)
+    numbers, areas = np.unique(found, return_counts=True)
+    assert 64 <= len(numbers) <= 110
+    assert areas.max() < 4 * 64**2
+    y, x = np.nonzero(found == found[256, 256])
+    assert np.hypot(np.ptp(y), np.ptp(x)) < 4 * 64

@@ -1,25 +1,23 @@
 import numpy as np
 import pytest
 
-from dllr.demo.optical import cast
-from dllr.demo.scene import simulate
+from dllr.demo.shadow import cast
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4])
-def test_clouds_cover_the_share_asked_for(small, share: float) -> None:
-    country = small(heavy_cloud=share, nodata=0, unlabelled=0)
-    scene = simulate(country, country.scenes - 1)
-    assert np.mean(scene.cloud == 1) == pytest.approx(share, abs=0.01)
+def test_clouds_cover_the_share_asked_for(rendered, share: float) -> None:
+    made = rendered(6, heavy_cloud=share, nodata=0, unlabelled=0)
+    assert made.scene.hazard == "cloud"
+    assert np.mean(made.cloud == 1) == pytest.approx(share, abs=0.01)
 
 
-def test_clouds_are_bright_and_their_shadows_dark(small) -> None:
-    country = small(heavy_cloud=0.3, nodata=0, unlabelled=0)
-    scene = simulate(country, country.scenes - 1)
-    blue, nir = scene.optical[0].astype(float), scene.optical[3].astype(float)
-    clear = scene.cloud == 0
-    assert np.median(blue[scene.cloud == 1]) > 2 * np.median(blue[clear])
-    forest = scene.label == 50
-    assert np.median(nir[forest & (scene.cloud == 2)]) < 0.8 * np.median(nir[forest & clear])
+def test_clouds_are_bright_and_their_shadows_dark(rendered) -> None:
+    made = rendered(6, seed=2, heavy_cloud=0.3, nodata=0, unlabelled=0)
+    blue, nir = made.optical[0].astype(float), made.optical[3].astype(float)
+    clear = made.cloud == 0
+    assert np.median(blue[made.cloud == 1]) > 2 * np.median(blue[clear])
+    forest = made.label == 50
+    assert np.median(nir[forest & (made.cloud == 2)]) < 0.8 * np.median(nir[forest & clear])
 
 
 def test_vegetation_is_bright_in_the_near_infrared_and_water_dark(clear) -> None:
@@ -30,11 +28,23 @@ def test_vegetation_is_bright_in_the_near_infrared_and_water_dark(clear) -> None
     assert median[50] > 0.5
 
 
+def test_slopes_towards_the_sun_are_brighter(clear) -> None:
+    window = clear.scene.plan.terrain.grid
+    height = clear.scene.plan.terrain.height(window)
+    row, column = -window.y // window.step, -window.x // window.step
+    south, east = (g[row : row + 80, column : column + 80] for g in np.gradient(height))
+    azimuth = np.radians(clear.scene.sky.sun_azimuth)
+    facing = -(east * np.sin(azimuth) - south * np.cos(azimuth))
+    nir = clear.optical[3, ::4, ::4].astype(float)
+    forest = clear.label[::4, ::4] == 50
+    assert np.corrcoef(facing[forest], nir[forest])[0, 1] > 0.3
+
+
 def test_a_tower_casts_its_shadow_away_from_the_light() -> None:
     height = np.zeros((20, 20), dtype=np.float32)
     height[10, 10] = 12
     # Light from the east that falls 5 m in a pixel reaches the ground within three pixels.
-    hidden = np.argwhere(cast(height, 1.0, 0.0, 5.0, 5))
+    hidden = np.argwhere(cast(height, 1.0, 0.0, 5.0))
     assert hidden.tolist() == [[10, 9]]
-    hidden = np.argwhere(cast(height, 0.0, 1.0, 3.0, 5))
+    hidden = np.argwhere(cast(height, 0.0, 1.0, 3.0))
     assert hidden.tolist() == [[11, 10], [12, 10], [13, 10]]

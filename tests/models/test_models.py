@@ -132,6 +132,23 @@ def test_normalisation_is_robust_and_knows_missing_pixels() -> None:
     assert torch.equal(x[:, 1], torch.zeros_like(x[:, 1]))
 
 
+def test_a_tenth_under_cloud_hardly_changes_what_a_deviation_is() -> None:
+    rng = np.random.default_rng(0)
+    ground = rng.normal(0.08, 0.03, (40, 1, 64)).astype(np.float32)
+    clouded = ground.copy()
+    clouded[:4] = rng.normal(0.48, 0.02, (4, 1, 64))
+    clear, hazy = Normalisation.of(ground), Normalisation.of(clouded)
+    assert hazy.deviation[0] < 1.8 * clear.deviation[0]
+    assert hazy.high[0] < 0.3
+
+
+def test_a_band_of_few_values_keeps_its_contrast() -> None:
+    samples = np.zeros((10, 1, 64), np.float32)
+    samples[0] = 7
+    norm = Normalisation.of(samples)
+    assert (norm.low[0], norm.high[0]) == (0, 7)
+
+
 @pytest.mark.parametrize(
     ("height", "width", "overlap"), [(100, 70, 0.5), (33, 90, 0.25), (20, 24, 0.5), (64, 64, 0.0)]
 )
