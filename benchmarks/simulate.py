@@ -3,7 +3,7 @@
 `python -m benchmarks.simulate` writes 8 scenes of 1024² and one of 4096², each country in a process of its
 own, and prints wall seconds, CPU seconds a megapixel and peak resident memory as JSON; `--size N` adds one
 scene of N². What importing the package alone takes is told beside it. Memory has to stay flat: a scene is
-made in windows, and only its plan, a sixteenth of its pixels, lies in memory whole.
+made in windows, and only its plan, of at most about a megapixel, lies in memory whole.
 """
 
 import argparse
@@ -20,7 +20,9 @@ from dllr.stages.demo import run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--size", type=int, help="px, side of one more scene, say 8192")
     more = parser.parse_args().size
     country = load().demo["country"]
@@ -29,7 +31,9 @@ def main() -> None:
         asked[f"1 of {more}²"] = (more, 1)
     figures = {"nothing": _measured(None, 0)}
     for name, (size, scenes) in asked.items():
-        figures[name] = _measured(country.model_copy(update={"size": size, "scenes": scenes}), scenes)
+        figures[name] = _measured(
+            country.model_copy(update={"size": size, "scenes": scenes}), scenes
+        )
     print(json.dumps(figures, ensure_ascii=False))
 
 

@@ -22,9 +22,13 @@ SHARES = {
     OTHERS: (0.02, 0.5),
 }
 
+FAINT = (
+    1e-3  # height of the surfaces where there is no place near: there too one pixel beats another
+)
+
 # (name, score, where it may lie) → where the score is high enough. The plan finds out what is high
 # enough for a share of the scene and remembers it by name; the windows apply it.
-Cut = Callable[[str, Floats, Mask], Mask]
+Cut = Callable[[str, NDArray[np.floating], Mask], Mask]
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,13 @@ def settled(ground: Ground, water: Mask, places: Places, cut: Cut) -> NDArray[np
     score = places.city + ragged - 2 * ground.slope
     classes[cut("city", score, ~water)] = CITY
     lot = 0.5 * (uniform(ground.blocks.ids, 22) - 0.5)
-    score = places.village * np.exp(1.6 * ground.noise("village", 40, 1.8) + lot)
+    score = (places.village + FAINT) * np.exp(1.6 * ground.noise("village", 40, 1.8) + lot)
     classes[cut("village", score, classes == FARMLAND)] = VILLAGE
     # Fish ponds are fields under water; the dams between them stay dry.
     score = 1.5 * uniform(ground.fields.ids, 11) + 3 * uniform(ground.district, 12)
     diked = (classes == FARMLAND) & (ground.fields.edge > 1)
     classes[cut("pond", score - ground.height / 36, diked)] = WATER
-    score = places.pit * np.exp(1.6 * ground.noise("pit", 30, 1.8) + lot)
+    score = (places.pit + FAINT) * np.exp(1.6 * ground.noise("pit", 30, 1.8) + lot)
     sandy = ground.noise("sand", 70) > 1.1
     banks = 1.6 * np.exp(-(((ground.river - 20) / 9) ** 2)) * sandy
     classes[cut("others", np.maximum(score, banks), classes == FARMLAND)] = OTHERS

@@ -13,7 +13,7 @@ from dllr.demo.plan import Plan
 from dllr.demo.window import Window
 
 # Day of the year of the fullest canopy, and how many days it lasts: rape and wheat, rice, cotton
-# and maize. Rice stands in water until some 45 days before its peak.
+# and maize. Rice stands in water from some 90 to 30 days before its peak.
 CROPS = ((105, 38), (225, 42), (205, 55))
 RICE = 1
 HIGHEST = 48.0  # m, of a building
@@ -84,12 +84,12 @@ def cover(plan: Plan, window: Window, day: int) -> Cover:
 
     bare = classes == OTHERS
     choice = uniform(ground.district, 41) + 0.15 * patch
-    kinds = np.select(
+    rubble = np.select(
         [(ground.river < 60) & (choice > 0.1), choice > 0.55, choice > 0.15],
         [Material.SAND, Material.ROCK, Material.EARTH],
         Material.CONCRETE,
     )
-    material[bare] = kinds[bare]
+    material[bare] = rubble[bare]
     material[bare & (ground.speck < 0.08)] = Material.SHRUB
     objects[bare] = hashed(material[bare], ground.district[bare])
     return Cover(window, ground, classes, material, green, objects, height)

@@ -83,7 +83,9 @@ def positions(source: Grid, window: Window, target: Grid, moved: Affine | None =
     return Positions(*(_between(v.reshape(shape), rows[0], columns[0], window) for v in (y, x)))
 
 
-def _apply(map: Affine, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+def _apply(
+    map: Affine, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return map.a * x + map.b * y + map.c, map.d * x + map.e * y + map.f
 
 
@@ -114,6 +116,22 @@ def frame_around(
     height = int(np.ceil((top - bottom) / high)) + 2 * margin + 1
     corner = (left - (margin + part[0]) * wide, top + (margin + part[1]) * high)
     return Grid(crs, Affine(wide, 0, corner[0], 0, -high, corner[1]), height, width)
+
+
+def extent(source: Grid, target: Grid, moved: Affine | None = None) -> Positions:
+    """First and last row and column of `target` that the pixels of `source` lie between: (2,) each."""
+    last = source.height - 1, source.width - 1
+    borders = [
+        positions(source, window, target, moved)
+        for window in (
+            Window(0, 0, 1, source.width),
+            Window(last[0], 0, 1, source.width),
+            Window(0, 0, source.height, 1),
+            Window(0, last[1], source.height, 1),
+        )
+    ]
+    y, x = (np.concatenate([b[axis].ravel() for b in borders]) for axis in (0, 1))
+    return Positions(np.array([y.min(), y.max()]), np.array([x.min(), x.max()]))
 
 
 def whole(grid: Grid) -> Window:

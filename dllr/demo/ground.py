@@ -5,7 +5,18 @@ from functools import cached_property
 
 import numpy as np
 
-from dllr.demo.noise import Cells, Floats, Ids, cells, field, hashed, normal, regions, uniform
+from dllr.demo.noise import (
+    Cells,
+    Floats,
+    Ids,
+    cells,
+    field,
+    hashed,
+    normal,
+    pixels,
+    regions,
+    uniform,
+)
 from dllr.demo.window import Window
 
 CLASSES = ("farmland", "city", "village", "water", "forest", "road", "others")
@@ -35,8 +46,7 @@ class Ground:
     @cached_property
     def speck(self) -> Floats:
         """A number in [0, 1) for each pixel."""
-        rows, columns = self.window.rows()[:, None], self.window.columns()[None]
-        return uniform(hashed(self.key, rows, columns), 0)
+        return uniform(pixels(self.key, self.window), 0)
 
     @cached_property
     def district(self) -> Ids:

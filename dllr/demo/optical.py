@@ -16,12 +16,13 @@ from dllr.demo.window import Window
 
 BANDS = ("blue", "green", "red", "nir")
 GREENNESS = np.array([-1.0, -0.5, -1.2, 0.7], dtype=np.float32)  # effect on the logarithm of a band
-HAZE = np.array([0.011, 0.007, 0.004, 0.002], dtype=np.float32)  # path reflectance of a mean haze
+HAZE = np.array([0.008, 0.005, 0.003, 0.001], dtype=np.float32)  # path reflectance of a mean haze
 SKYLIGHT = np.array([0.38, 0.31, 0.26, 0.20], dtype=np.float32)  # share of light not from the sun
 CLOUD = np.array([0.46, 0.47, 0.48, 0.50], dtype=np.float32)
 BLUR = 0.65  # px, Gaussian point spread
 BORDER = 3  # px that the point spread reaches
 FIRST_BUILT = Material.GREENHOUSE  # what comes before it follows the season
+SHADOW = 0.15  # of the direct light that reaches a shadow, from its soft edges
 VEIL = 0.3  # opacity that counts as cloud
 
 
@@ -30,8 +31,8 @@ class Sky:
     """Sun and weather of one acquisition. Angles in degrees, azimuth clockwise from north.
 
     key: of the random fields. season: logarithms by which all plants and soils of the scene are
-    brighter and greener than their means. cloud: share of the scene under cloud. edge: of the clouds' texture,
-    above which there is cloud. base: m, height of the clouds.
+    brighter and greener than their means. cloud: share of the scene under cloud. edge: value of the
+    clouds' texture above which there is cloud. base: m, height of the clouds.
     """
 
     key: int
@@ -49,7 +50,7 @@ class Sky:
             return np.zeros(window.shape, dtype=np.float32)
         thickness = _texture(self.key, window) - np.float32(self.edge)
         # Where cloud begins the veil has VEIL; around it, it thins out.
-        return np.clip(VEIL + 1.6 * thickness, 0, 0.97)
+        return np.asarray(np.clip(VEIL + 1.6 * thickness, 0, 0.97), dtype=np.float32)
 
     def shade(self, window: Window, pixel: float) -> Floats:
         """Depth of the clouds' shadows, 0 to 1."""
@@ -159,4 +160,4 @@ def _light(terrain: Terrain, cover: Cover, sky: Sky) -> NDArray[np.float32]:
     light = np.clip(facing * upright / np.sin(elevation), 0.05, 1.6)
     light = np.where(cover.classes == WATER, 1, light)  # water is level
     shadow = cast(height + cover.height, east, north, _drop(sky, terrain.pixel))
-    return np.asarray(light * np.where(shadow, 0.15, 1), dtype=np.float32)
+    return np.asarray(light * np.where(shadow, SHADOW, 1), dtype=np.float32)

@@ -1,6 +1,7 @@
-"""The plan of a scene: all that needs the whole of it, at a quarter of the resolution."""
+"""The plan of a scene: all that needs the whole of it, at a quarter of the resolution or less."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from dllr.demo.roads import Roads, network
 from dllr.demo.terrain import Terrain, rise, terrain
 from dllr.demo.window import Window
 
-STEP = 4  # px between the plan's nodes
+STEP = 4  # px between the nodes of a plan
+LARGEST = (
+    4096  # px, side of a scene that is planned so; larger ones more coarsely, in the same memory
+)
 BEYOND = 3  # nodes that a window needs beyond itself, and one for the slopes
 TOWN = 1400  # px, side of the square that has one town
 VILLAGE_SIZE = 700  # px, mean area of a village
@@ -44,7 +48,7 @@ class Plan:
         height, slope = (interpolated(v, grid, window) for v in (self.height, self.slope))
         return Ground(self.key, window, height, slope, river)
 
-    def cut(self, name: str, score: Floats, free: Mask) -> Mask:
+    def cut(self, name: str, score: NDArray[np.floating], free: Mask) -> Mask:
         """Where a rule's score reaches its threshold; see `dllr.demo.cover.Cut`."""
         chosen: Mask = free & (score >= self.thresholds[name])
         return chosen
@@ -72,10 +76,10 @@ def plan(
     targets = {f: shares[WATER] * p for f, p in zip(("river", "lake", "pond"), parts, strict=True)}
     targets |= {CLASSES[c]: s for c, s in shares.items()}
 
-    grid = _grid(frame)
+    grid = _grid(frame, STEP * -(-max(core.shape) // LARGEST))
     land = terrain(key, core, grid, pixel, relief)
     height = land.height(grid)
-    east, north = rise(height, STEP * pixel)
+    east, north = rise(height, grid.step * pixel)
     slope = np.hypot(east, north)
     ground = Ground(key, grid, height, slope, land.river)
     fit = _Fit(_inside(core, grid), targets)
@@ -96,7 +100,7 @@ class _Fit:
         self.core, self.targets = core, targets
         self.thresholds: dict[str, float] = {}
 
-    def __call__(self, name: str, score: Floats, free: Mask) -> Mask:
+    def __call__(self, name: str, score: NDArray[np.floating], free: Mask) -> Mask:
         values = score[self.core][free[self.core]]
         wanted = min(round(self.targets[name] * free[self.core].size), values.size)
         threshold = float(np.partition(values, -wanted)[-wanted]) if wanted else np.inf
@@ -105,19 +109,19 @@ class _Fit:
         return chosen
 
 
-def _grid(frame: Window) -> Window:
-    y, x = frame.y // STEP - BEYOND, frame.x // STEP - BEYOND
-    bottom = (frame.y + frame.height) // STEP + BEYOND + 1
-    right = (frame.x + frame.width) // STEP + BEYOND + 1
-    return Window(y * STEP, x * STEP, bottom - y, right - x, STEP)
+def _grid(frame: Window, step: int) -> Window:
+    y, x = frame.y // step - BEYOND, frame.x // step - BEYOND
+    bottom = (frame.y + frame.height) // step + BEYOND + 1
+    right = (frame.x + frame.width) // step + BEYOND + 1
+    return Window(y * step, x * step, bottom - y, right - x, step)
 
 
 def _inside(core: Window, grid: Window) -> tuple[slice, slice]:
     """The nodes in the core."""
-    first = (-(-(core.y - grid.y) // STEP), -(-(core.x - grid.x) // STEP))
+    first = (-(-(core.y - grid.y) // grid.step), -(-(core.x - grid.x) // grid.step))
     return (
-        slice(first[0], first[0] + core.height // STEP),
-        slice(first[1], first[1] + core.width // STEP),
+        slice(first[0], first[0] + core.height // grid.step),
+        slice(first[1], first[1] + core.width // grid.step),
     )
 
 
@@ -128,7 +132,7 @@ def _towns(
     count = max(1, round(core.height * core.width / TOWN**2))
     low, high = np.array(core.shape) * 0.2, np.array(core.shape) * 0.8
     places = rng.uniform(low, high, (60 * count, 2))
-    y, x = ((places - (ground.window.y, ground.window.x)) / STEP).astype(int).T
+    y, x = ((places - (ground.window.y, ground.window.x)) / ground.window.step).astype(int).T
     rating = ground.height[y, x] + 300 * ground.slope[y, x] + 500 * water[y, x]
     return np.asarray(places[np.argsort(rating, kind="stable")[:count]], dtype=np.float64)
 
@@ -144,8 +148,8 @@ def _places(
     """Where the town, villages and pits lie, and the villages' places (n, 2), the largest first."""
     y, x = ground.window.rows()[:, None], ground.window.columns()[None]
     reach = 0.11 * np.sqrt(core.height * core.width / len(towns))
-    far = np.min([np.hypot(y - top, x - left) for top, left in towns], axis=0)
-    area = ground.window.height * ground.window.width * STEP**2
+    far = reduce(np.minimum, (np.hypot(y - top, x - left) for top, left in towns))
+    area = ground.window.height * ground.window.width * ground.window.step**2
 
     dry = np.where(water, 0.0, 1.0)
     suits = dry * np.exp(-12 * ground.slope)
@@ -158,7 +162,7 @@ def _places(
     pit = _bumps(ground.window, where, rng.lognormal(0, 0.4, pits), 9.0)
     city = np.asarray(-far / reach, dtype=np.float32)
     origin = (ground.window.y, ground.window.x)
-    return Places(ground.window, city, village, pit), villages * STEP + origin
+    return Places(ground.window, city, village, pit), villages * ground.window.step + origin
 
 
 def _scattered(
@@ -176,7 +180,5 @@ def _bumps(
     """Gaussians of height `size` and deviation `sigma`, px, at the nodes."""
     bumps: Floats = np.zeros(grid.shape, dtype=np.float32)
     np.add.at(bumps, tuple(nodes.astype(int).T), size.astype(np.float32))
-    wide = sigma / STEP
+    wide = sigma / grid.step
     return np.asarray(gaussian_filter(bumps, wide, truncate=4) * (2 * np.pi * wide**2), np.float32)
-
-

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter1d
+from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
@@ -16,12 +16,14 @@ from dllr.demo.window import Window
 GRID = 2  # nodes of the plan between nodes of the graph that ways are searched on
 HALF_WIDTH = (1.0, 2.0)  # px, so that roads are 2 to 4 px wide
 WIDTH = 3.0  # px, that the number of ways is planned with
+SMOOTHING = 6  # times that each node moves half the way to the middle of its neighbours
 REACH = 8  # px, how far from an axis distances are told
 
 
 @dataclass(frozen=True)
 class Roads:
-    """axis: points (n, 2) along the middle of the roads, half a pixel apart, y, x. half_width: px."""
+    """axis: points (n, 2) along the middle of the roads, at most half a pixel apart, y, x.
+    half_width: px."""
 
     axis: NDArray[np.float64]
     half_width: float
@@ -37,7 +39,7 @@ class Roads:
         free = np.ones(wide.shape, dtype=bool)
         free[y[here], x[here]] = False
         near = np.nonzero(window.cut(distance_transform_edt(free), REACH) < REACH - 1)
-        points = np.stack(near, axis=1) + (window.y, window.x)
+        points = np.stack(near, axis=1) + np.array([window.y, window.x])
         distance[near] = cKDTree(self.axis[here]).query(points)[0]
         return distance
 
@@ -52,16 +54,17 @@ def network(
     villages: NDArray[np.float64],
     area: float,
 ) -> Roads:
-    """Roads of about `area` px in the core; slope and water lie on the plan's grid, places (n, 2) are y, x, px.
+    """Roads of about `area` px in the core. Slope and water lie on the plan's grid; places are y, x, px.
 
     All ways start in the first town, so the network is connected. Ways are added, first to three
     edges, then to the other towns and the villages, until the area is reached; what the last way has
     too much, the width makes up for.
     """
+    if not area:
+        return Roads(np.zeros((0, 2)), HALF_WIDTH[0])
     cost = 1 + 12 * slope[::GRID, ::GRID] + 4 * water[::GRID, ::GRID]
     cost = cost * rng.uniform(0.7, 1.3, cost.shape)
     rows, columns = cost.shape
-    spacing = GRID * grid.step
     exits = np.array(
         [
             (rng.uniform(0, rows), 0),
@@ -71,38 +74,43 @@ def network(
         ]
     )
     order = rng.permutation(len(exits))[:3]
-    if not area:
-        return Roads(np.zeros((0, 2)), HALF_WIDTH[0])
-    origin = np.array([grid.y, grid.x])
+    spacing, origin = GRID * grid.step, np.array([grid.y, grid.x])
     inner = (np.concatenate([towns, villages]) - origin) / spacing
     start, *targets = (_node(p, cost.shape) for p in [inner[0], *exits[order], *inner[1:]])
     _, before = dijkstra(_graph(cost), directed=False, indices=start, return_predecessors=True)
 
-    lines: list[NDArray[np.float64]] = []
-    joined = {start}
-    built = 0.0
-    for target in targets:
-        node, way = target, [target]
+    place = np.stack(np.unravel_index(np.arange(cost.size), cost.shape), axis=1)
+    place = (place * spacing + origin).astype(np.float64)
+    inside = ((place >= (core.y, core.x)) & (place < (core.height, core.width))).all(axis=1)
+    joined, built = {start: start}, 0.0
+    for node in targets:
         while node not in joined:
-            node = int(before[node])
-            way.append(node)
-        joined.update(way)
-        new = len(way) - 1
-        # A few nodes beyond the junction, so that smoothing does not tear the way off.
-        for _ in range(3):
-            if node != start:
-                node = int(before[node])
-                way.append(node)
-        if len(way) > 1:
-            nodes = np.stack(np.unravel_index(way, cost.shape), axis=1)
-            line = _dense(nodes * float(spacing) + origin)
-            inside = ((line >= (core.y, core.x)) & (line < (core.height, core.width))).all(axis=1)
-            built += 0.5 * np.count_nonzero(inside) * new / (len(way) - 1)
-            lines.append(line)
+            joined[node] = int(before[node])
+            built += inside[node] * float(np.hypot(*(place[node] - place[joined[node]])))
+            node = joined[node]
         if built * WIDTH >= area:
             break
     half = np.clip(0.5 * area / max(built, 1.0), *HALF_WIDTH)
-    return Roads(np.concatenate(lines), float(half))
+    return Roads(_smooth(joined, place), float(half))
+
+
+def _smooth(tree: dict[int, int], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points along a tree of nodes (child → parent), smoothed as a whole so that it stays one."""
+    nodes = np.fromiter(tree, dtype=np.int64)
+    number = {int(node): n for n, node in enumerate(nodes)}
+    edges = np.array([(number[c], number[p]) for c, p in tree.items() if c != p]).reshape(-1, 2)
+    at = place[nodes]
+    degree = np.bincount(edges.ravel(), minlength=len(nodes))[:, None]
+    free = degree[:, 0] > 1  # ends stay where they are
+    for _ in range(SMOOTHING):
+        total = np.zeros_like(at)
+        np.add.at(total, edges[:, 0], at[edges[:, 1]])
+        np.add.at(total, edges[:, 1], at[edges[:, 0]])
+        at[free] = 0.5 * at[free] + 0.5 * (total / np.maximum(degree, 1))[free]
+    first, last = at[edges[:, 0]], at[edges[:, 1]]
+    share = np.linspace(0, 1, 2 * int(np.ceil(np.hypot(*(last - first).T).max(initial=1))) + 1)
+    line = first[:, None] + share[:, None] * (last - first)[:, None]
+    return np.concatenate([at, line.reshape(-1, 2)])
 
 
 def _node(place: NDArray[np.float64], shape: tuple[int, ...]) -> int:
@@ -124,13 +132,3 @@ def _graph(cost: NDArray[np.floating]) -> csr_array:
     row = np.concatenate([a for a, _ in ends])
     column = np.concatenate([b for _, b in ends])
     return csr_array((np.concatenate(weights), (row, column)), shape=(cost.size, cost.size))
-
-
-def _dense(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A smoothed polyline (n, 2) of y, x, a point each half pixel."""
-    smooth = gaussian_filter1d(line, 2.0, axis=0, mode="nearest")
-    smooth[0], smooth[-1] = line[0], line[-1]
-    steps = np.hypot(*np.diff(smooth, axis=0).T)
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    dense = np.arange(0, along[-1], 0.5)
-    return np.stack([np.interp(dense, along, smooth[:, axis]) for axis in (0, 1)], axis=1)

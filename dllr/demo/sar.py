@@ -18,6 +18,7 @@ NOISE_FLOOR = 10**-2.5  # backscatter that the receiver's own noise amounts to, 
 BLUR = 0.65  # SAR px, Gaussian point spread
 OVERSAMPLING = 0.7  # SAR px, Gaussian by which neighbours share their speckle
 ELEVATION_BLUR = 6.0  # px, of the elevation model that the image was corrected with
+SHADOW = 0.3  # of the power that still comes out of a shadow, from pixels that are partly in it
 CANOPY = 0.4  # of a tree's height, where its echo comes from
 
 
@@ -83,13 +84,15 @@ def backscatter(terrain: Terrain, cover: Cover, look: Look) -> Floats:
 
     height = terrain.height(window)
     power *= np.where(cover.classes == WATER, 1, _slope(height, terrain.pixel, look))
-    power *= np.where(cast(height + cover.height, *_back(look), _drop(look, terrain.pixel)), 0.3, 1)
+    hidden = cast(height + cover.height, *_back(look), _drop(look, terrain.pixel))
+    power *= np.where(hidden, SHADOW, 1)
     power += _buildings(cover, look)
     built = (cover.classes == CITY) | (cover.classes == VILLAGE)
     echo = np.where(built, cover.height, CANOPY * cover.height)
     # An elevation model smooths the hills; what it leaves out is laid over.
     rest = height - gaussian_filter(height, ELEVATION_BLUR, truncate=3)
-    return _laid_over(power, (rest + echo) * look.offset(terrain.pixel), look)
+    above = np.clip(rest + echo, -HIGHEST, HIGHEST)
+    return _laid_over(power, above * np.float32(look.offset(terrain.pixel)), look)
 
 
 def _back(look: Look) -> tuple[float, float]:
@@ -111,7 +114,7 @@ def _slope(height: Floats, pixel: float, look: Look) -> Floats:
     up = np.arctan(rises[0] * east + rises[1] * north)
     # A slope steeper than the look is laid over; the pixel still has a finite size.
     gain = np.sin(incidence) / np.sin(np.clip(incidence - up, np.radians(6), None))
-    return np.asarray(np.clip(gain * np.cos(up) ** 2, 0.2, 3), dtype=np.float32)
+    return np.asarray(np.clip(gain * np.cos(up) ** 2, 0.25, 2.5), dtype=np.float32)
 
 
 def _buildings(cover: Cover, look: Look) -> Floats:
@@ -130,9 +133,10 @@ def _buildings(cover: Cover, look: Look) -> Floats:
     turned = cover.ground.bearing - (np.radians(look.azimuth) - np.pi / 2)
     across = (turned + np.pi / 4) % (np.pi / 2) - np.pi / 4
     corner = np.exp(-((across / np.radians(14)) ** 2))
-    strength = 10 ** (0.1 + 0.3 * normal(cover.objects, 92)) * behind / 8
+    strength = 10 ** (-0.05 + 0.3 * normal(cover.objects, 92)) * behind / 8
     power = np.where(wall, strength * (0.3 + corner), 0)
 
+    # Share of pixels with a mast, a vehicle, a pylon: a single bright object.
     rate = np.zeros(7, dtype=np.float32)
     rate[CITY], rate[VILLAGE], rate[ROAD], rate[FARMLAND] = 0.006, 0.0015, 0.001, 0.00008
     chance = uniform(pixels(int(hashed(look.key, 3)), cover.window), 0) < rate[cover.classes]
@@ -144,11 +148,11 @@ def _laid_over(power: Floats, offset: Floats, look: Look) -> Floats:
     """Power moved `offset` px towards the radar; where two places meet, it adds up."""
     east, north = _back(look)
     shape = power.shape
-    y = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(north) * offset
-    x = np.arange(shape[1], dtype=np.float32)[None] + np.float32(east) * offset
-    y, x = y.clip(0, shape[0] - 1.001), x.clip(0, shape[1] - 1.001)
-    i, j = y.astype(np.int32), x.astype(np.int32)
-    down, right = y - i, x - j
+    # Whole px and the rest apart, so that the rest does not depend on where the window begins.
+    y, x = -np.float32(north) * offset, np.float32(east) * offset
+    down, right = y - np.floor(y), x - np.floor(x)
+    i = (np.arange(shape[0])[:, None] + np.floor(y).astype(int)).clip(0, shape[0] - 2)
+    j = (np.arange(shape[1])[None] + np.floor(x).astype(int)).clip(0, shape[1] - 2)
     place = (i * shape[1] + j).ravel()
     total = np.zeros(power.size)
     for dy, dx, weight in (
@@ -172,7 +176,9 @@ def image(
     blurred = gaussian_filter(power, BLUR * ratio, truncate=3)
     where = [at.y - window.y, at.x - window.x]
     mean = map_coordinates(blurred, where, order=1, mode="nearest")
-    return (mean + np.float32(NOISE_FLOOR)) * speckle(rng, mean.shape, looks)
+    return np.asarray(
+        (mean + np.float32(NOISE_FLOOR)) * speckle(rng, at.y.shape, looks), np.float32
+    )
 
 
 def speckle(rng: np.random.Generator, shape: tuple[int, int], looks: int) -> Floats:
@@ -182,11 +188,14 @@ def speckle(rng: np.random.Generator, shape: tuple[int, int], looks: int) -> Flo
     which neighbours share: an image is sampled finer than it is resolved.
     """
     border = int(4 * OVERSAMPLING) + 1
-    padded = (2 * looks, shape[0] + 2 * border, shape[1] + 2 * border)
-    fields = rng.standard_normal(padded, dtype=np.float32)
-    fields = gaussian_filter(fields, (0, OVERSAMPLING, OVERSAMPLING), truncate=3)
-    fields = fields[:, border:-border, border:-border]
+    padded = shape[0] + 2 * border, shape[1] + 2 * border
+    total = np.zeros(shape, dtype=np.float32)
+    for _ in range(2 * looks):  # real and imaginary parts
+        part = rng.standard_normal(padded, dtype=np.float32)
+        total += (
+            gaussian_filter(part, OVERSAMPLING, truncate=3)[border:-border, border:-border] ** 2
+        )
     taps = np.exp(-0.5 * (np.arange(-border, border + 1) / OVERSAMPLING) ** 2)
     taps[np.abs(np.arange(-border, border + 1)) > int(3 * OVERSAMPLING + 0.5)] = 0
     power = (np.sum(taps**2) / np.sum(taps) ** 2) ** 2  # of a filtered field of unit variance
-    return np.asarray((fields**2).sum(0) / (2 * looks * power), dtype=np.float32)
+    return np.asarray(total / np.float32(2 * looks * power), dtype=np.float32)

@@ -16,6 +16,7 @@ from dllr.demo.geometry import (
     Misregistration,
     draw_edge,
     draw_misregistration,
+    extent,
     frame_around,
     positions,
     whole,
@@ -29,7 +30,7 @@ from dllr.raster.grid import Grid
 
 ZONE, NEXT_ZONE = 32650, 32651  # EPSG, UTM
 ORIGIN = (212_000.0, 3_325_000.0)  # m, near 30° N 114° E
-COLUMNS = 20  # scenes in a row of the country, west to east
+ROW = 500_000  # m, length of a row of scenes, west to east: a zone is not much wider
 SAR_MARGIN = 8  # SAR px that its frame is wider than the optical one, each side
 
 
@@ -67,14 +68,13 @@ class Scene:
 
     def optical(self, window: Window) -> Optical:
         """The optical image of a window of its grid."""
-        outer = window.grown(optical.border(self.sky, self.pixel))
-        found = cover(self.plan, outer, self.day)
+        border = optical.border(self.sky, self.pixel)
+        found = cover(self.plan, window.grown(border), self.day)
         view = optical.observe(self.plan.terrain, found, self.sky, window)
         counts = np.clip(np.rint(view.reflectance * 10_000), 1, 65_535).astype(np.uint16)
         unseen = self._unseen(window)
         counts[:, unseen] = 0
-        classes = outer.cut(found.classes, 0)[_inner(outer, window)]
-        label = np.array(CODES, dtype=np.uint8)[classes]
+        label = np.array(CODES, dtype=np.uint8)[window.cut(found.classes, border)]
         label[unseen & self._unheard(window)] = 0
         cloud = view.cloud + 2 * view.shadow.astype(np.uint8)
         cloud[unseen] = 0
@@ -98,11 +98,12 @@ class Scene:
 
     @cached_property
     def _shown_to_true(self) -> Affine:
-        return ~self.misregistration.true_to_georeferenced()
+        inverse: Affine = ~self.misregistration.true_to_georeferenced()
+        return inverse
 
     def _unseen(self, window: Window) -> Mask:
         at = positions(self.optical_grid, window, self.optical_grid)
-        return np.any([edge.beyond(at) for edge in self.optical_edges], axis=0)
+        return np.asarray(np.any([edge.beyond(at) for edge in self.optical_edges], axis=0))
 
     def _unheard(self, window: Window) -> Mask:
         """Where the SAR image has no data, as georeferenced."""
@@ -159,12 +160,8 @@ def scene(country: Country, number: int) -> Scene:
 
     ratio = country.sar_pixel / pixel
     border = max(optical.border(sky, pixel), sar.border(look, pixel, ratio))
-    inside = positions(sar_grid, whole(sar_grid), grid, ~fault.true_to_georeferenced())
-    reach = _around(
-        (min(0.0, inside.y.min()), min(0.0, inside.x.min())),
-        (max(size - 1.0, inside.y.max()), max(size - 1.0, inside.x.max())),
-        border,
-    )
+    shown = extent(sar_grid, grid, ~fault.true_to_georeferenced())
+    beyond = border + max(0, -shown.y[0], -shown.x[0], shown.y[1] - size, shown.x[1] - size)
     missing = country.missing if hazard == "missing" else None
     edges = (
         draw_edge(frame, grid, country.nodata * frame.uniform(0, 2)),
@@ -179,7 +176,7 @@ def scene(country: Country, number: int) -> Scene:
         optical_grid=grid,
         sar_grid=sar_grid,
         misregistration=fault,
-        plan=plan(place, core, reach, pixel, country.relief, missing),
+        plan=plan(place, core, core.grown(_margin(size, beyond)), pixel, country.relief, missing),
         sky=sky,
         look=look,
         day=day,
@@ -192,10 +189,20 @@ def scene(country: Country, number: int) -> Scene:
 def _optical_grid(country: Country, number: int, zone: int) -> Grid:
     # A quarter of a scene lies between neighbours, on whole hundreds of metres.
     step = float(100 * np.ceil(1.25 * country.size * country.pixel / 100))
-    left = ORIGIN[0] + step * (number % COLUMNS)
-    top = ORIGIN[1] - step * (number // COLUMNS)
+    columns = max(1, int(ROW // step))
+    left = ORIGIN[0] + step * (number % columns)
+    top = ORIGIN[1] - step * (number // columns)
     transform = Affine(country.pixel, 0, left, 0, -country.pixel, top)
     return Grid(CRS.from_epsg(zone), transform, country.size, country.size)
+
+
+def _margin(size: int, needed: float) -> int:
+    """px planned beyond a scene's frame, by its size: other settings of a sensor change no land cover.
+
+    Only a SAR image that lies further off than usual gets a multiple of it.
+    """
+    usual = 64 + size // 16
+    return usual * int(np.ceil((needed + 1) / usual))
 
 
 def _around(first: tuple[float, float], last: tuple[float, float], border: int) -> Window:
@@ -203,8 +210,3 @@ def _around(first: tuple[float, float], last: tuple[float, float], border: int) 
     y, x = (int(np.floor(v)) - border for v in first)
     bottom, right = (int(np.ceil(v)) + border + 1 for v in last)
     return Window(y, x, bottom - y, right - x)
-
-
-def _inner(outer: Window, window: Window) -> tuple[slice, slice]:
-    y, x = window.y - outer.y, window.x - outer.x
-    return slice(y, y + window.height), slice(x, x + window.width)

@@ -1,6 +1,7 @@
 """Hills, plains and rivers: what decides where everything else lies."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
@@ -61,8 +62,8 @@ def terrain(key: int, core: Window, grid: Window, pixel: float, relief: float) -
     wavy = across + 45 * field(int(seed), grid, 170, 3)
     shift = RIVERS_APART * 0.2 * (uniform(seed, 2) - 0.5)
     reach = int(np.ceil(max(core.shape) / RIVERS_APART / 2)) - 1
-    lines = [wavy - shift - RIVERS_APART * n for n in range(-reach, reach + 1)]
-    river = np.min([_distance(line) for line in lines], axis=0) * grid.step
+    lines = (wavy - shift - RIVERS_APART * n for n in range(-reach, reach + 1))
+    river = reduce(np.minimum, map(_distance, lines)) * grid.step
     return Terrain(key, pixel, relief, grid, river.astype(np.float32))
 
 

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-
 SPREADS = 4.0  # robust deviations from the median at which a band is clipped
 
 

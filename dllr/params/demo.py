@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from dllr.params.base import Section
 
@@ -12,11 +12,19 @@ def _crs(text: str) -> str:
     from rasterio.errors import CRSError
 
     try:
-        CRS.from_user_input(text)
+        crs = CRS.from_user_input(text)
     except CRSError as error:
-        raise ValueError(f"no coordinate reference system: {error}; write one as EPSG:4326") from None
+        raise ValueError(
+            f"no coordinate reference system: {error}; write one as EPSG:4326"
+        ) from None
+    if not (crs.is_geographic or crs.is_projected):
+        raise ValueError(
+            "neither geographic nor projected; write a system of maps, such as EPSG:4326"
+        )
     return text
 
+
+COARSEST = 8  # times that one pixel may be as large as the other
 
 Share = Annotated[float, Field(ge=0, le=1)]
 MaxHalf = Annotated[float, Field(ge=0, le=0.5)]
@@ -45,3 +53,13 @@ class Country(Section):
     wedge: Share
     other_zone: bool
     missing: Literal["city", "village", "water", "forest", "road", "others"] | None
+
+    @model_validator(mode="after")
+    def _pixels_alike(self) -> "Country":
+        ratio = self.sar_pixel / self.pixel
+        if not 1 / COARSEST <= ratio <= COARSEST:
+            raise ValueError(
+                f"sar_pixel {self.sar_pixel} m is {ratio:.3g} times pixel {self.pixel} m; "
+                f"expected 1/{COARSEST} to {COARSEST} times"
+            )
+        return self

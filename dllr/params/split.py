@@ -17,7 +17,7 @@ class Split(Section):
     buffer: Annotated[int, Field(ge=0)]
     validation: Share
     test: Share
-    labelled_tiles: Annotated[int, Field(ge=1)]
+    labelled_tiles: Annotated[int, Field(ge=1)] | None
     min_labelled: Share
     calibration: Annotated[float, Field(ge=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
+from dllr.demo import VERSION
 from dllr.demo.geometry import whole
 from dllr.demo.ground import CLASSES, CODES
 from dllr.demo.noise import Floats
 from dllr.demo.optical import BANDS
-from dllr.demo.scene import Scene, hazards, scene
+from dllr.demo.scene import Scene, scene
 from dllr.demo.window import Window
 from dllr.files import atomic_dir, write_json
 from dllr.params.demo import Country
@@ -22,7 +22,10 @@ from dllr.raster.grid import Grid, raster_writer
 from dllr.raster.parallel import over_scenes
 
 YEAR = 2023
-PIECE = 512  # px, side of the windows that a scene is made in: bounds the memory
+SIMULATOR = f"dllr demo country, version {VERSION}"
+PIECE = (
+    512  # px, side of the windows that a scene is made in: bounds the memory; each has its speckle
+)
 TRUTH = (
     "Where the SAR image lies. true_to_georeferenced [[a, b, c], [d, e, f]] maps map coordinates "
     "(x, y), m, of a thing on the ground, as the optical image has it, to those at which the SAR "
@@ -66,15 +69,20 @@ def _optical(folder: Path, made: Scene) -> dict[str, float]:
     counted = np.zeros(3)
     with ExitStack() as files:
 
-        def file(name: str, bands: tuple[str, ...], dtype: str, nodata: float | None, **tags: str):
-            return files.enter_context(
-                raster_writer(
-                    folder / name, grid, bands=len(bands), dtype=dtype, nodata=nodata,
-                    tags=tags, descriptions=bands,
-                )  # fmt: skip
-            )
+        def file(
+            name: str, bands: tuple[str, ...], dtype: str, nodata: float | None, **tags: str
+        ) -> Any:
+            opened = raster_writer(
+                folder / name, grid, bands=len(bands), dtype=dtype, nodata=nodata, tags=tags,
+                descriptions=bands,
+            )  # fmt: skip
+            return files.enter_context(opened)
 
-        acquired = {"ACQUISITION_DATE": _date(made.day), "UNITS": "reflectance × 10000"}
+        acquired = {
+            "ACQUISITION_DATE": _date(made.day),
+            "UNITS": "reflectance × 10000",
+            "SIMULATOR": SIMULATOR,
+        }
         image = file("optical.tif", BANDS, "uint16", 0, **acquired)
         cloud = file("cloud.tif", ("cloud",), "uint8", None, CLASSES="0 clear, 1 cloud, 2 shadow")
         label = None
@@ -100,6 +108,7 @@ def _sar(folder: Path, made: Scene, country: Country) -> dict[str, float]:
         "ACQUISITION_DATE": _date(made.sar_day),
         "UNITS": unit,
         "LOOKS": f"{country.looks}",
+        "SIMULATOR": SIMULATOR,
     }
     grid, missing = made.sar_grid, 0
     with raster_writer(
@@ -110,7 +119,7 @@ def _sar(folder: Path, made: Scene, country: Country) -> dict[str, float]:
             power = made.sar(window)
             absent = np.isnan(power)
             file.write(np.where(absent, np.float32(nodata), convert(power)), 1, window=place)
-            missing += np.count_nonzero(absent)
+            missing += int(np.count_nonzero(absent))
     return {"nodata_share": missing / (grid.height * grid.width)}
 
 
@@ -130,6 +139,7 @@ def _truth(made: Scene, seen: dict[str, float], heard: dict[str, float]) -> dict
     fault = made.misregistration
     a, b, c, d, e, f = fault.true_to_georeferenced()[:6]
     return {
+        "simulator": SIMULATOR,
         "hazard": made.hazard,
         "misregistration": {
             "meaning": TRUTH,

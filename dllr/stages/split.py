@@ -51,6 +51,8 @@ def run(
         (box,) = boxes(windows.loc[[index]])
         square = roles[box.scene][box.y : box.y + size, box.x : box.x + size]
         square[...] = Role.CALIBRATION if held_back else Role.LABELLED
+    if split.labelled_tiles is None:
+        _label_the_rest(windows, roles, truth, size)
     with atomic_dir(out) as folder:
         windows.to_parquet(folder / WINDOWS, index=False)
         seen = _write_rasters(folder, grids, roles, truth, scenes)
@@ -166,19 +168,35 @@ def _budget(
     worth = counts.sum(axis=1) >= split.min_labelled * size**2
     pool, counts = pool[worth], counts[worth]
     places = np.column_stack([pd.factorize(pool["scene"])[0], pool["y"], pool["x"]])
-    chosen = choose(counts, places, size, split.labelled_tiles, generator)
+    chosen = choose(counts, places, size, split.labelled_tiles or len(pool), generator)
     if not chosen:
         raise SplitError(
             f"no window of {size} px in the training split has {split.min_labelled:.0%} of its pixels "
             "labelled and with data; lower split.min_labelled or tile.size, or make split.block larger"
         )
-    if len(chosen) < split.labelled_tiles:
+    if split.labelled_tiles and len(chosen) < split.labelled_tiles:
         raise SplitError(
             f"split.labelled_tiles asks for {split.labelled_tiles} labelled tiles, but the training split "
             f"holds {len(chosen)} that do not overlap and have {split.min_labelled:.0%} of their pixels "
-            f"labelled; set split.labelled_tiles to at most {len(chosen)}"
+            f"labelled; set split.labelled_tiles to at most {len(chosen)}, or to null for all"
         )
     return [int(pool.index[i]) for i in chosen]
+
+
+def _label_the_rest(
+    windows: pd.DataFrame, roles: dict[str, NDArray[np.uint8]], truth: Truth, size: int
+) -> None:
+    """All other training windows of labelled scenes, but for those that see the calibration fold."""
+    rest = windows[
+        (windows["split"] == "train")
+        & (windows["labelled"] == "no")
+        & windows["scene"].isin(truth.names)
+    ]
+    for index, box in zip(rest.index, boxes(rest), strict=True):
+        square = roles[box.scene][box.y : box.y + size, box.x : box.x + size]
+        if not (square == Role.CALIBRATION).any():
+            windows.loc[index, "labelled"] = "train"
+            square[...] = Role.LABELLED
 
 
 def _write_rasters(

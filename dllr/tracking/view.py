@@ -258,7 +258,8 @@ def _facts(params: dict[str, Any]) -> dict[str, str]:
     tags = {}
     supervised = params.get("rounds") == {}
     method = "supervised" if supervised else params.get("train_round", {}).get("method")
-    budget = params.get("split", {}).get("labelled_tiles")
+    split = params.get("split", {})
+    budget = split["labelled_tiles"] or "all" if "labelled_tiles" in split else None
     for name, value in (("method", method), ("labelled_tiles", budget)):
         if value is not None:
             tags[name] = str(value)

@@ -3,6 +3,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, label
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from dllr.demo.cover import SHARES
 from dllr.demo.fill import Cover, cover
@@ -71,6 +74,16 @@ def test_roads_are_one_thin_network(made: Made) -> None:
     assert parts == 1
     assert 1 <= distance_transform_edt(road).max() <= 5  # where two roads meet
     assert 2 <= 2 * made.plan.roads.half_width <= 4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_road_leads_to_every_other(seed: int) -> None:
+    core = Window(0, 0, 512, 512)
+    axis = plan(np.random.default_rng(seed), core, core.grown(40), 5.0, 130.0, None).roads.axis
+    near = cKDTree(axis).query_pairs(1.0, output_type="ndarray")
+    links = csr_array((np.ones(len(near)), near.T), shape=(len(axis), len(axis)))
+    parts, _ = connected_components(links, directed=False)
+    assert parts == 1
 
 
 def test_forest_lies_higher_than_farmland_and_water_lowest(made: Made) -> None:

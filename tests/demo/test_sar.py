@@ -79,7 +79,15 @@ def contrast(made, power: np.ndarray) -> float:
 def beside(rendered):
     """A flat scene whose SAR image lies in the CRS of the optical one."""
     return rendered(
-        0, cloud=0, heavy_cloud=0, nodata=0, wedge=0, relief=0, max_shift=12.0, size=320, sar_crs=None
+        0,
+        cloud=0,
+        heavy_cloud=0,
+        nodata=0,
+        wedge=0,
+        relief=0,
+        max_shift=12.0,
+        size=320,
+        sar_crs=None,
     )
 
 

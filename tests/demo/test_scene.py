@@ -3,8 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dllr.demo import sar
+from dllr.demo.fill import cover
 from dllr.demo.geometry import whole
 from dllr.demo.scene import hazards, scene
+from dllr.demo.window import Window
 
 
 def test_hazards_stand_at_the_end(small) -> None:
@@ -81,11 +84,46 @@ def test_windows_of_both_images_fit_together(clear) -> None:
     assert (again == clear.sar).all()
 
 
+@pytest.mark.parametrize("relief", [130.0, 1000.0])
+def test_the_ground_echoes_the_same_on_whatever_canvas(small, relief: float) -> None:
+    made = scene(small(relief=relief), 0)
+    border = sar.border(made.look, made.pixel, made.sar_pixel / made.pixel)
+    window = Window(90, 110, 40, 50)
+    found = []
+    for by in (border, border + 21):
+        found_there = cover(made.plan, window.grown(by), made.sar_day)
+        power = sar.backscatter(made.plan.terrain, found_there, made.look)
+        # The point spread, which comes after, needs the last few px of the border.
+        found.append(window.cut(power, by))
+    assert (found[0] == found[1]).all()
+
+
+def test_the_land_does_not_depend_on_how_it_is_seen(rendered) -> None:
+    plain = rendered(0, nodata=0)
+    for other in (
+        {"max_shift": 0.0},
+        {"sar_crs": None},
+        {"sar_pixel": 10.0},
+        {"max_rotation": 0.0},
+        {"heavy_cloud": 0.0},
+        {"looks": 1},
+    ):
+        assert (rendered(0, nodata=0, **other).label == plain.label).all(), other
+
+
 def test_misregistration_of_a_scene_lies_within_the_limits(clear) -> None:
     fault = dataclasses.asdict(clear.scene.misregistration)
     assert 0 < np.hypot(*fault["shift"]) <= 12 * 5
     assert 0 < abs(fault["rotation"]) <= 0.5
     assert 0 < abs(fault["scale"] - 1) <= 0.005
+
+
+def test_the_smallest_scenes_hold_together_too(small) -> None:
+    for seed in range(60):
+        made = scene(small(seed=seed, nodata=0, size=128), 0)
+        label = made.optical(whole(made.optical_grid)).label
+        assert np.mean(label == 70) < 0.08 and np.mean(label == 30) < 0.15, seed
+        assert np.mean(label == 50) > 0.2, seed
 
 
 def test_shares_of_fifty_countries_stay_within_bounds(small) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from pydantic import ValidationError
 
 from dllr.demo.ground import CODES
 from dllr.stages import demo
@@ -83,6 +84,7 @@ def test_rasters_say_where_when_and_in_which_unit(folder: Path) -> None:
         assert file.crs.to_epsg() == 4326
         assert file.tags()["UNITS"].startswith("amplitude")
         assert file.tags()["LOOKS"] == "4"
+        assert file.tags()["SIMULATOR"].endswith("version 1")
         assert np.isfinite(file.read()).all()
     with rasterio.open(folder / "scene_01/label.tif") as file:
         assert (file.dtypes[0], file.nodata) == ("uint8", 0)
@@ -120,3 +122,19 @@ def test_truth_tells_the_hazards_and_a_transform_that_is_a_similarity(folder: Pa
         moved = (a * x + b * y + c - x, d * x + e * y + f - y)
         assert moved == pytest.approx(fault["shift_m"], abs=1e-6)
     assert truths[5]["optical"]["cloud_share"] > 0.35
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"sar_crs": "nonsense"}, "write one as EPSG:4326"),
+        ({"sar_crs": "EPSG:4978"}, "neither geographic nor projected"),
+        ({"sar_crs": "EPSG:5773"}, "neither geographic nor projected"),
+        ({"sar_pixel": 50.0}, "expected 1/8 to 8 times"),
+        ({"missing": "farmland"}, "missing"),
+        ({"looks": 2.5}, "looks"),
+    ],
+)
+def test_a_country_that_cannot_be_is_refused(small, change, expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        small(**change)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
@@ -269,6 +270,26 @@ def test_a_scene_smaller_than_a_window_is_left_out(project: Path) -> None:
     assert front() == 0
     assert Path("results/split/roles/a.tif").exists()
     assert json.loads(Path("results/split/summary.json").read_text())["scenes"]["a"] == "none"
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("calibration", [0.0, 0.5])
+def test_no_budget_labels_every_training_window_the_calibration_fold_does_not_touch(
+    calibration: float,
+) -> None:
+    values = read_yaml(Path("params.yaml"))
+    values["split"] |= {"labelled_tiles": None, "calibration": calibration}
+    save(values)
+    assert front() == 0
+    windows = pd.read_parquet("results/split/windows.parquet")
+    train = windows[windows["split"] == "train"]
+    held_back = train[train["labelled"] == "calibration"]
+    assert held_back.empty == (calibration == 0)
+    size = int(windows["size"].iloc[0])
+    for row in train.itertuples():
+        near = held_back[held_back["scene"] == row.scene][["y", "x"]] - [row.y, row.x]
+        touches = bool((near.abs().max(axis=1) < size).any())
+        assert row.labelled != ("train" if touches else "no")
 
 
 def test_scenes_without_labels_join_the_training_pool(project: Path) -> None:
