@@ -17,9 +17,9 @@ from dllr.demo.window import Window
 NOISE_FLOOR = 10**-2.5  # backscatter that the receiver's own noise amounts to, -25 dB
 BLUR = 0.65  # SAR px, Gaussian point spread
 OVERSAMPLING = 0.7  # SAR px, Gaussian by which neighbours share their speckle
-ELEVATION_BLUR = 6.0  # px, of the elevation model that the image was corrected with
+ELEVATION_BLUR = 4.0  # px, of the elevation model that the image was corrected with
 SHADOW = 0.3  # of the power that still comes out of a shadow, from pixels that are partly in it
-CANOPY = 0.4  # of a tree's height, where its echo comes from
+CANOPY = 0.15  # of a tree's height, where its echo comes from: from the whole depth of a stand, and its ground
 
 
 @dataclass(frozen=True)
