@@ -39,7 +39,8 @@ study: .venv/filled ## a study of studies/: make study STUDY=smoke
 	dllr study studies/$(STUDY).yaml
 
 bench: .venv/filled ## figures of benchmarks/
-	for question in benchmarks/[a-z]*.py; do python -m benchmarks.$$(basename "$$question" .py) || exit 1; done
+	failed=0; for question in benchmarks/[a-z]*.py; do \
+	  python -m benchmarks.$$(basename "$$question" .py) || failed=1; done; exit $$failed
 
 clean: ## remove results, caches and .venv; scenes and DVC's cache stay
 	rm -rf .venv .dllr .snakemake results logs mlflow.db* mlartifacts
