@@ -41,7 +41,7 @@ def main() -> None:
     label = rng.integers(0, classes, (SIDE, SIDE), np.uint8)
     corners = rng.integers(0, SIDE - size, (64, 2))
     windows = Windows([scene], np.column_stack([np.zeros(64, int), corners]), size)
-    norm = [Normalisation.of(rng.random((8, bands, 64), np.float32)) for bands in (4, 1)]
+    norm = [Normalisation.of(rng.random((8, bands, 64), np.float32), None) for bands in (4, 1)]
     bare, whole = [], []
     for _ in range(ROUNDS):
         torch.manual_seed(0)

@@ -19,7 +19,7 @@ BLUR = 0.65  # SAR px, Gaussian point spread
 OVERSAMPLING = 0.7  # SAR px, Gaussian by which neighbours share their speckle
 ELEVATION_BLUR = 4.0  # px, of the elevation model that the image was corrected with
 SHADOW = 0.3  # of the power that still comes out of a shadow, from pixels that are partly in it
-CANOPY = 0.15  # of a tree's height, where its echo comes from: all depths of a stand, and its ground
+CANOPY = 0.15  # of a tree's height, where its echo comes from: any depth of a stand, and below
 
 
 @dataclass(frozen=True)

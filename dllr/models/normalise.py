@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-SPREADS = 4.0  # robust deviations from the median at which a band is clipped
-
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -20,17 +18,17 @@ class Normalisation:
     deviation: Tensor
 
     @classmethod
-    def of(cls, samples: NDArray[np.float32]) -> "Normalisation":
+    def of(cls, samples: NDArray[np.float32], clip: float | None) -> "Normalisation":
         """From pixels (N, B, n), NaN where there is no data; a band without data passes as zero.
 
-        Bands are clipped at their 2nd and 98th percentile, and at SPREADS robust deviations (the
-        interquartile range / 1.349) from the median: a few clouds, five times as bright as any ground,
-        must not decide what one is.
+        Bands are clipped at their 2nd and 98th percentile and, unless `clip` is None, at `clip` robust
+        deviations (the interquartile range / 1.349) from the median: then a few clouds, five times as
+        bright as any ground, do not decide what one is.
         """
         low, high, mean, deviation = [], [], [], []
         for band in np.moveaxis(samples, 1, 0):
             known = band[np.isfinite(band)].astype(np.float64)
-            bottom, top = _limits(known) if known.size else (0.0, 0.0)
+            bottom, top = _limits(known, clip) if known.size else (0.0, 0.0)
             inside = known.clip(bottom, top)
             low.append(bottom)
             high.append(top)
@@ -50,9 +48,10 @@ class Normalisation:
         return {"low": self.low, "high": self.high, "mean": self.mean, "deviation": self.deviation}
 
 
-def _limits(known: NDArray[np.float64]) -> tuple[float, float]:
+def _limits(known: NDArray[np.float64], clip: float | None) -> tuple[float, float]:
     bottom, quarter, middle, three, top = np.percentile(known, [2, 25, 50, 75, 98])
-    reach = SPREADS * (three - quarter) / 1.349
-    if not reach:  # more than half of the pixels have one value
+    spread = (three - quarter) / 1.349
+    if clip is None or not spread:  # no spread: more than half of the pixels have one value
         return float(bottom), float(top)
+    reach = clip * spread
     return float(max(bottom, middle - reach)), float(min(top, middle + reach))

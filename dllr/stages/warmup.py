@@ -42,7 +42,7 @@ def run(
     names = scenes.label.names
     bands = data.scenes[0].optical_bands, data.scenes[0].sar_bands
     network = Network(model.encoder, model.width, len(bands[0]), len(bands[1]), len(names))
-    optical, sar = _normalisation(tiles, split)
+    optical, sar = _normalisation(tiles, split, warmup.clip)
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
         classes=names, colours=scenes.label.colours, size=data.size,
@@ -58,11 +58,14 @@ def run(
     forget(work)
 
 
-def _normalisation(tiles: Path, split: Path) -> tuple[Normalisation, Normalisation]:
+def _normalisation(
+    tiles: Path, split: Path, clip: float | None
+) -> tuple[Normalisation, Normalisation]:
     every = pd.read_parquet(tiles / WINDOWS)
     mine = pd.read_parquet(split / WINDOWS)
     place = ["scene", "row", "col"]
     mine = mine.loc[mine["split"] == "train", place]
     keep = every[place].merge(mine.assign(keep=True), "left")["keep"].notna().to_numpy()
     with np.load(tiles / SAMPLES) as samples:
-        return Normalisation.of(samples["optical"][keep]), Normalisation.of(samples["sar"][keep])
+        optical, sar = (samples[name][keep] for name in ("optical", "sar"))
+    return Normalisation.of(optical, clip), Normalisation.of(sar, clip)

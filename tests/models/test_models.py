@@ -39,8 +39,8 @@ def inputs(
 def trained(size: int = 32) -> Trained:
     rng = np.random.default_rng(0)
     return Trained.new(
-        network(), optical=Normalisation.of(rng.random((5, 4, 9), np.float32)),
-        sar=Normalisation.of(rng.random((5, 1, 9), np.float32)), optical_bands=list("brgn"), sar_bands=["VV"],
+        network(), optical=Normalisation.of(rng.random((5, 4, 9), np.float32), None),
+        sar=Normalisation.of(rng.random((5, 1, 9), np.float32), None), optical_bands=list("brgn"), sar_bands=["VV"],
         classes=["a", "b", "c"], colours=["#000000"] * 3, size=size,
     )  # fmt: skip
 
@@ -120,12 +120,13 @@ def test_what_is_no_checkpoint_runs_nothing(tmp_path: Path, content: bytes) -> N
         load(tmp_path / "a.pt")
 
 
-def test_normalisation_is_robust_and_knows_missing_pixels() -> None:
+@pytest.mark.parametrize("clip", [None, 4.0])
+def test_normalisation_is_robust_and_knows_missing_pixels(clip: float | None) -> None:
     samples = np.random.default_rng(0).normal(5, 2, (50, 2, 64)).astype(np.float32)
     samples[0, 0, 0] = 1e9
     samples[:, 0, 1] = np.nan
     samples[:, 1] = np.nan
-    norm = Normalisation.of(samples)
+    norm = Normalisation.of(samples, clip)
     x = norm(torch.from_numpy(np.nan_to_num(samples))[:, :, :, None])
     assert norm.mean[0] == pytest.approx(5, abs=0.2)
     assert x[:, 0].abs().max() < 3
@@ -137,15 +138,16 @@ def test_a_tenth_under_cloud_hardly_changes_what_a_deviation_is() -> None:
     ground = rng.normal(0.08, 0.03, (40, 1, 64)).astype(np.float32)
     clouded = ground.copy()
     clouded[:4] = rng.normal(0.48, 0.02, (4, 1, 64))
-    clear, hazy = Normalisation.of(ground), Normalisation.of(clouded)
+    clear, hazy = Normalisation.of(ground, 4.0), Normalisation.of(clouded, 4.0)
     assert hazy.deviation[0] < 1.8 * clear.deviation[0]
     assert hazy.high[0] < 0.3
+    assert Normalisation.of(clouded, None).high[0] > 0.4
 
 
 def test_a_band_of_few_values_keeps_its_contrast() -> None:
     samples = np.zeros((10, 1, 64), np.float32)
     samples[0] = 7
-    norm = Normalisation.of(samples)
+    norm = Normalisation.of(samples, 4.0)
     assert (norm.low[0], norm.high[0]) == (0, 7)
 
 

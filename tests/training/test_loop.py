@@ -49,7 +49,7 @@ def fresh() -> Trained:
     torch.manual_seed(0)
     samples = np.random.default_rng(0).random((9, K, 16)).astype(np.float32)
     return Trained.new(
-        Network("light", 8, K, 1, K), optical=Normalisation.of(samples), sar=Normalisation.of(samples[:, :1]),
+        Network("light", 8, K, 1, K), optical=Normalisation.of(samples, None), sar=Normalisation.of(samples[:, :1], None),
         optical_bands=list("abc"), sar_bands=["VV"], classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
     )  # fmt: skip
 
