@@ -2,11 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dllr.params.base import Section
 
-Pattern = Annotated[str, Field(pattern=r"\{scene\}")]
+
+def _relative(pattern: str) -> str:
+    if pattern.startswith("/") or "**" in pattern or ".." in pattern.split("/"):
+        raise ValueError(
+            "a path below scenes.root, with {scene} and perhaps * in it; no /, .. or **"
+        )
+    return pattern
+
+
+Pattern = Annotated[str, Field(pattern=r"\{scene\}"), AfterValidator(_relative)]
 Bands = Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
@@ -83,3 +92,11 @@ class Scenes(Section):
     optical: Optical
     sar: Sar
     label: Label
+
+    @model_validator(mode="after")
+    def _files_apart(self) -> "Scenes":
+        patterns = {"sar": self.sar.pattern, "label": self.label.pattern}
+        for kind, pattern in patterns.items():
+            if pattern == self.optical.pattern or list(patterns.values()).count(pattern) > 1:
+                raise ValueError(f"{kind}.pattern {pattern!r} names the files of another kind too")
+        return self

@@ -1,11 +1,13 @@
 """A co-registered scene as an xarray.Dataset, for notebooks: lazy, labelled, in physical units."""
 
 from pathlib import Path
+from typing import Any
 
 import dask.array
 import numpy as np
 import rasterio
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 
 from dllr.errors import SceneError
@@ -19,7 +21,8 @@ def open_scene(folder: str | Path) -> xr.Dataset:
 
     Returns:
         optical (optical_band, y, x) float32 reflectance and sar (sar_band, y, x) float32 in dB (or dn,
-        see `sar.attrs["unit"]`), NaN where there is no data; coordinates are pixel centres in CRS units.
+        see `sar.attrs["unit"]`), NaN where there is no data. Coordinates are pixel centres in CRS units;
+        where the grid is rotated these are `easting` and `northing` (y, x), and y, x count pixels.
         Attributes: crs, transform (six numbers), registration.
 
     Raises:
@@ -33,8 +36,7 @@ def open_scene(folder: str | Path) -> xr.Dataset:
     record = read_json(path / "record.json")
     with rasterio.open(path / "optical.tif") as source:
         transform, crs = source.transform, source.crs
-        x = transform.c + transform.a * (np.arange(source.width) + 0.5)
-        y = transform.f + transform.e * (np.arange(source.height) + 0.5)
+        where = _coordinates(transform, source.height, source.width)
     with rasterio.open(path / "sar.tif") as source:
         unit = source.tags()["unit"]
     optical = _lazy(path / "optical.tif", record["scale"], record["offset"])
@@ -44,13 +46,23 @@ def open_scene(folder: str | Path) -> xr.Dataset:
             "sar": (("sar_band", "y", "x"), _lazy(path / "sar.tif", 1.0, 0.0), {"unit": unit}),
         },
         coords={
-            "optical_band": record["optical_bands"], "sar_band": record["sar_bands"], "y": y, "x": x,
+            "optical_band": record["optical_bands"], "sar_band": record["sar_bands"], **where,
         },
         attrs={
             "crs": crs.to_string(), "transform": list(transform)[:6],
             "registration": record["registration"],
         },
     )  # fmt: skip
+
+
+def _coordinates(transform: Affine, height: int, width: int) -> dict[str, Any]:
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    if transform.b == transform.d == 0:
+        return {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
+    east = transform.a * columns + transform.b * rows[:, None] + transform.c
+    north = transform.d * columns + transform.e * rows[:, None] + transform.f
+    places = {"easting": (("y", "x"), east), "northing": (("y", "x"), north)}
+    return {"y": rows, "x": columns, **places}
 
 
 def _lazy(path: Path, scale: float, offset: float) -> dask.array.Array:

@@ -36,7 +36,7 @@ def gridded(
                 yield window, np.where(valid, values, np.nan).astype(np.float32)
             return
         for window, values in _warped(
-            source, bands, missing, grid, correction, Resampling.bilinear
+            source, bands, missing, grid, correction, Resampling.bilinear, "float32"
         ):
             yield window, values
 
@@ -54,7 +54,8 @@ def gridded_classes(
                 )
             )
         else:
-            raw = _warped(source, [1], None, grid, None, Resampling.nearest)
+            # Codes of 32 bits are exact in double precision only.
+            raw = _warped(source, [1], None, grid, None, Resampling.nearest, "float64")
         for window, values in raw:
             classes = np.full(values.shape, IGNORE, np.uint8)
             for code, index in codes.items():
@@ -69,7 +70,8 @@ def _warped(
     grid: Grid,
     correction: NDArray[np.float64] | None,
     resampling: Resampling,
-) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    dtype: str,
+) -> Iterator[tuple[Window, NDArray[Any]]]:
     shifted = Affine(*correction.ravel()[:6]) if correction is not None else Affine.identity()
     every = set(bands) == set(source.indexes)
     with WarpedVRT(
@@ -81,7 +83,7 @@ def _warped(
         resampling=resampling,
         src_nodata=nodata,
         nodata=float("nan"),
-        dtype="float32",
+        dtype=dtype,
         tolerance=TOLERANCE,
         # Missing is what every band misses; GDAL knows no "every one of these bands".
         UNIFIED_SRC_NODATA="YES" if every else "NO",

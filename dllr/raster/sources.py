@@ -10,12 +10,15 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
 from dllr.raster.grid import Grid
+
+EXACT = 2**24  # largest whole number up to which float32 holds all
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ def discover(root: Path, optical: str, sar: str, label: str) -> list[Source]:
         )
     found = {kind: _match(root, p) for kind, p in (("optical", optical), ("SAR", sar))}
     labels = _match(root, label)
+    names = {name for kind in found.values() for name in kind} | labels.keys()
+    for pattern in (optical, sar, label):
+        _refuse_broken_links(root, pattern, names)
     if not found["optical"] and not found["SAR"]:
         raise SceneError(
             f"no file under {root} matches {optical!r} or {sar!r}; mend scenes.optical.pattern "
@@ -57,6 +63,16 @@ def discover(root: Path, optical: str, sar: str, label: str) -> list[Source]:
         Source(name, path, found["SAR"][name], labels.get(name))
         for name, path in sorted(found["optical"].items())
     ]
+
+
+def _refuse_broken_links(root: Path, pattern: str, names: set[str]) -> None:
+    """A link that leads nowhere is no missing file: a label would silently be left out."""
+    for name in sorted(names):
+        path = root / pattern.replace("{scene}", name)
+        if path.is_symlink() and not path.exists():
+            raise SceneError(
+                f"{path} is a link to {path.readlink()}, which does not exist; mend it"
+            )
 
 
 def _match(root: Path, pattern: str) -> dict[str, Path]:
@@ -104,6 +120,8 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
             source, list(bands.values()) if bands else [1], missing_value
         ):
             missing += int(np.count_nonzero(~valid))
+            if bands and values.dtype.itemsize > 2 and np.issubdtype(values.dtype, np.integer):
+                _check_exact(path, values, valid)
             if bands is None:
                 found, counts = np.unique(values[0][valid], return_counts=True)
                 if (found != np.round(found)).any():
@@ -125,9 +143,23 @@ def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) ->
             "crs": source.crs.to_string(),
             "transform": list(source.transform)[:6],
         }
+        scaling = {(source.scales[b - 1], source.offsets[b - 1]) for b in (bands or {}).values()}
     if bands is None:
         return record | {"codes": {str(code): codes[code] for code in sorted(codes)}}
-    return record | {"nodata_share": round(missing / (record["width"] * record["height"]), 6)}
+    return record | {
+        "scaling": sorted(map(list, scaling)),
+        "nodata_share": round(missing / (record["width"] * record["height"]), 6),
+    }
+
+
+def _check_exact(path: Path, values: NDArray[np.integer], valid: NDArray[np.bool_]) -> None:
+    """Raises SceneError where single precision, which images are resampled in, would round."""
+    largest = int(np.abs(values[:, valid].astype(np.int64)).max(initial=0))
+    if largest > EXACT:
+        raise SceneError(
+            f"{path} holds {largest} as {values.dtype}; whole numbers beyond {EXACT} are not exact in "
+            "float32: divide the bands first, or set nodata if this is its value"
+        )
 
 
 def _check_georeference(path: Path, source: Any) -> None:
@@ -160,8 +192,9 @@ def opened(path: Path) -> Any:
 def read_strips(
     source: Any, bands: list[int], nodata: float | None
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
-    """Strips of the bands and of their validity: a pixel is missing where every band is nodata,
-    or any is not finite."""
+    """Strips of the bands and of their validity: a pixel is missing where every band is nodata, any is
+    not finite, or the file's own mask or alpha band says so."""
+    masked = MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]
     for window in Grid.of(source).strips():
         try:
             values = source.read(bands, window=window)
@@ -170,7 +203,10 @@ def read_strips(
                 f"{source.name} breaks off at row {window.row_off} of {source.height}: the file is "
                 "truncated or damaged; copy or download it again"
             ) from None
-        yield values, validity(values, source.nodata if nodata is None else nodata)
+        valid = validity(values, source.nodata if nodata is None else nodata)
+        if masked:
+            valid &= source.dataset_mask(window=window) > 0
+        yield values, valid
 
 
 def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dllr.errors import SceneError
@@ -52,6 +53,10 @@ def _record(source: Source, scenes: Scenes) -> dict[str, Any]:
     optical = survey(source.optical, scenes.optical.bands, scenes.optical.nodata)
     sar = survey(source.sar, scenes.sar.bands, scenes.sar.nodata)
     label = survey(source.label, None, None) if source.label else None
+    _check_scaling(
+        optical, scenes.optical.scale, scenes.optical.offset, "set scenes.optical to these"
+    )
+    _check_scaling(sar, 1.0, 0.0, "apply them first, for example with `gdal_translate -unscale`")
     for kind, other in (("SAR", sar), ("label", label)):
         if other and overlap(source.optical, Path(other["path"])) == 0:
             raise SceneError(
@@ -67,6 +72,16 @@ def _record(source: Source, scenes: Scenes) -> dict[str, Any]:
         "classes": _histogram(label, scenes.label) if label else {},
         "sar_overlap": round(overlap(source.optical, source.sar), 4),
     }
+
+
+def _check_scaling(image: dict[str, Any], scale: float, offset: float, remedy: str) -> None:
+    """Raises SceneError where a file declares other factors than the settings: one of them is wrong."""
+    for declared in image["scaling"]:
+        if declared != [1.0, 0.0] and not np.allclose(declared, [scale, offset], rtol=1e-6, atol=0):
+            raise SceneError(
+                f"{image['path']} declares scale {declared[0]:g} and offset {declared[1]:g} in its tags, "
+                f"but is to be read with {scale:g} and {offset:g}; {remedy}, or remove the tags"
+            )
 
 
 def _histogram(label: dict[str, Any], settings: Label) -> dict[str, int]:

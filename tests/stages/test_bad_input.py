@@ -36,6 +36,14 @@ def write(
         target.write(values)
 
 
+def tagged(path: Path, scale: float, offset: float) -> None:
+    with rasterio.open(path, "r+") as target:
+        target.scales, target.offsets = (
+            (scale,) * target.count,
+            (offset,) * target.count,
+        )
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four small scenes that are taken as they are, and params for them."""
@@ -190,6 +198,38 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         lambda _, v: v["split"].update(labelled_tiles=999),
         ["asks for 999 labelled tiles", "holds 8", "at most 8"],
     ),
+    "numbers that float32 rounds": (
+        lambda p, _: write(scene(p, "optical.tif"), np.full((4, SIDE, SIDE), 2**25 + 1, np.uint32)),
+        ["b/optical.tif holds 33554433 as uint32", "beyond 16777216"],
+    ),
+    "a label that is a broken link": (
+        lambda p, _: (scene(p, "label.tif").unlink(), scene(p, "label.tif").symlink_to("gone.tif")),
+        ["b/label.tif is a link to gone.tif, which does not exist"],
+    ),
+    "an image that is a broken link": (
+        lambda p, _: (scene(p, "sar.tif").unlink(), scene(p, "sar.tif").symlink_to("gone.tif")),
+        ["b/sar.tif is a link to gone.tif"],
+    ),
+    "scale in the tags and another in the settings": (
+        lambda p, _: tagged(scene(p, "optical.tif"), 0.002, -0.1),
+        ["b/optical.tif declares scale 0.002 and offset -0.1", "set scenes.optical to these"],
+    ),
+    "SAR with a scale in the tags": (
+        lambda p, _: tagged(scene(p, "sar.tif"), 0.5, 0.0),
+        ["b/sar.tif declares scale 0.5", "gdal_translate -unscale"],
+    ),
+    "one pattern for both modalities": (
+        lambda _, v: v["scenes"]["sar"].update(pattern=v["scenes"]["optical"]["pattern"]),
+        ["sar.pattern", "names the files of another kind too"],
+    ),
+    "a pattern that leaves the folder": (
+        lambda _, v: v["scenes"]["sar"].update(pattern="/data/{scene}/sar.tif"),
+        ["scenes.sar.pattern", "a path below scenes.root"],
+    ),
+    "a pattern of any depth": (
+        lambda _, v: v["scenes"]["label"].update(pattern="**/{scene}/label.tif"),
+        ["scenes.label.pattern", "no /, .. or **"],
+    ),
     "nothing but nodata": (
         lambda p, v: (
             [write(scene(p, "optical.tif", n), np.zeros((4, SIDE, SIDE), np.uint16)) for n in "abcd"],
@@ -232,6 +272,24 @@ def test_nodata_that_the_type_cannot_hold_is_no_nodata(project: Path, nodata: fl
     assert front() == 0
     with rasterio.open("results/coregistered/b/optical.tif") as source:
         assert np.array_equal(source.read(), bands)
+
+
+def test_a_mask_inside_the_file_counts(project: Path) -> None:
+    path = scene(project, "optical.tif")
+    mask = np.full((SIDE, SIDE), 255, np.uint8)
+    mask[:32] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as target:
+        target.write_mask(mask)
+    assert front() == 0
+    record = json.loads(Path("results/scenes/records/b.json").read_text())
+    assert record["optical"]["nodata_share"] == 0.25
+    with rasterio.open("results/coregistered/b/optical.tif") as source:
+        assert (source.read()[:, :32] == 0).all() and (source.read()[:, 32:] > 0).all()
+
+
+def test_scale_tags_that_agree_with_the_settings_are_welcome(project: Path) -> None:
+    tagged(scene(project, "optical.tif"), 0.0001, 0.0)
+    assert front() == 0
 
 
 def test_patterns_may_name_the_scene_twice_and_rows_may_run_north(project: Path) -> None:
