@@ -53,3 +53,21 @@ def test_a_dataset_holds_what_training_reads(
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="no co-registered scene; name a folder such as"):
         dllr.open_scene(tmp_path)
+
+
+def test_a_rotated_grid_has_coordinates_of_two_dimensions(tmp_path: Path) -> None:
+    turned = Affine.translation(500_000, 3_300_000) @ Affine.rotation(30) @ Affine.scale(5, -5)
+    grid = Grid(CRS.from_epsg(32650), turned, 20, 30)
+    for name in ("optical", "sar"):
+        strips = [(w, np.ones((1, 20, 30), np.float32)) for w in grid.strips()]
+        write_strips(
+            tmp_path / f"{name}.tif", grid, strips, bands=1, dtype="float32", nodata=None,
+            tags={"unit": "dB"},
+        )  # fmt: skip
+    facts = {"scale": 1.0, "offset": 0.0, "registration": {"verdict": "none"}}
+    write_json(tmp_path / "record.json", {"optical_bands": ["b"], "sar_bands": ["VV"], **facts})
+    scene = dllr.open_scene(tmp_path)
+    expected = turned @ (12.5, 7.5)
+    found = float(scene.easting[7, 12]), float(scene.northing[7, 12])
+    assert found == pytest.approx(expected)
+    assert (float(scene.y[7]), float(scene.x[12])) == (7.5, 12.5)

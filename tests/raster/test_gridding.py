@@ -199,3 +199,11 @@ def test_strips_cover_the_scene(tmp_path: Path) -> None:
     with rasterio.open(path) as source:
         rows = [valid.shape[0] for _, valid in read_strips(source, [1], None)]
     assert rows == [STRIP, STRIP, 7]
+
+
+def test_codes_of_32_bits_stay_exact_on_another_grid(tmp_path: Path) -> None:
+    codes = np.where(np.arange(40) < 20, 2**25 + 1, 2**25 + 2).astype(np.int32)
+    path = write(tmp_path / "label.tif", np.tile(codes, (1, 40, 1)), grid(40, 40, 10.0))
+    strips = gridded_classes(path, {2**25 + 1: 0, 2**25 + 2: 1}, grid(80, 80, 5.0))
+    found = np.concatenate([v for _, v in strips], axis=1)[0]
+    assert (found == np.where(np.arange(80) < 40, 0, 1)).all()
