@@ -22,9 +22,7 @@ SHARES = {
     OTHERS: (0.02, 0.5),
 }
 
-FAINT = (
-    1e-3  # height of the surfaces where there is no place near: there too one pixel beats another
-)
+FAINT = 1e-3  # height of the surfaces far from any place, so that no two pixels tie
 
 # (name, score, where it may lie) → where the score is high enough. The plan finds out what is high
 # enough for a share of the scene and remembers it by name; the windows apply it.
