@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dllr.files import WORK, atomic_dir, digest, read_json
 from dllr.raster.grid import Grid
-from dllr.raster.sources import read_strips
+from dllr.raster.strips import read_strips
 from dllr.workcache import code_digest
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dllr.errors import SceneError
 from dllr.files import read_json
 from dllr.raster.grid import STRIP
-from dllr.raster.sources import validity
+from dllr.raster.strips import validity
 
 
 def open_scene(folder: str | Path) -> xr.Dataset:

@@ -11,7 +11,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from dllr.raster.grid import IGNORE, Grid
-from dllr.raster.sources import opened, read_strips
+from dllr.raster.strips import opened, read_strips
 
 TOLERANCE = 1e-3  # px, of GDAL's approximate transformer; 0 crashes, its default errs visibly
 

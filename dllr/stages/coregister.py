@@ -17,7 +17,7 @@ from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import RECORDS
-from dllr.raster.sources import opened
+from dllr.raster.strips import opened
 from dllr.registration import mutual_information
 from dllr.registration.estimate import Estimate, Verdict, judge, record
 from dllr.workcache import work_dir

@@ -16,7 +16,8 @@ from dllr.files import atomic_dir, write_json
 from dllr.params.scenes import Label, Scenes
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import INDEX, RECORDS
-from dllr.raster.sources import Source, discover, overlap, survey
+from dllr.raster.sources import Source, discover
+from dllr.raster.survey import overlap, survey
 
 
 def run(*, out: Path, scenes: Scenes) -> None:

@@ -15,7 +15,9 @@ from dllr.errors import SceneError
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
 from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
-from dllr.raster.sources import discover, read_strips, survey, validity
+from dllr.raster.sources import discover
+from dllr.raster.strips import read_strips, validity
+from dllr.raster.survey import survey
 
 UTM = CRS.from_epsg(32650)
 

@@ -1,0 +1,55 @@
+"""Reading a raster in strips, each with its validity, whatever way the file spells "no data"."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+
+from dllr.errors import SceneError
+from dllr.raster.grid import Grid
+
+
+def opened(path: Path) -> Any:
+    """A rasterio dataset; unreadable files are a SceneError that names the file."""
+    try:
+        return rasterio.open(path)
+    except RasterioError as error:
+        raise SceneError(f"{path} cannot be opened as a raster ({error}); replace it") from None
+
+
+def read_strips(
+    source: Any, bands: list[int], nodata: float | None
+) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """Strips of the bands and of their validity: a pixel is missing where every band is nodata, any is
+    not finite, or the file's own mask or alpha band says so."""
+    masked = MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]
+    for window in Grid.of(source).strips():
+        try:
+            values = source.read(bands, window=window)
+        except RasterioError:
+            raise SceneError(
+                f"{source.name} breaks off at row {window.row_off} of {source.height}: the file is "
+                "truncated or damaged; copy or download it again"
+            ) from None
+        valid = validity(values, source.nodata if nodata is None else nodata)
+        if masked:
+            valid &= source.dataset_mask(window=window) > 0
+        yield values, valid
+
+
+def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
+    """Valid pixels (H, W) of bands (B, H, W): finite, and not nodata in all bands at once.
+
+    Byte-stretched scenes hold the nodata value in single bands of dark pixels too; hence "all".
+    """
+    valid = np.ones(values.shape[1:], bool)
+    if np.issubdtype(values.dtype, np.floating):
+        valid &= np.isfinite(values).all(axis=0)
+    if nodata is not None and not np.isnan(nodata):
+        valid &= ~(values == nodata).all(axis=0)
+    return valid
