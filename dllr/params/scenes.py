@@ -1,10 +1,13 @@
 """Section `scenes`: where the scenes lie and how their values are to be read."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dllr.params.base import Section
+
+FIELD = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 def _relative(pattern: str) -> str:
@@ -12,12 +15,31 @@ def _relative(pattern: str) -> str:
         raise ValueError(
             "a path below scenes.root, with {scene} and perhaps * in it; no /, .. or **"
         )
+    if not FIELD.search(pattern) or set("{}") & set(FIELD.sub("", pattern)):
+        raise ValueError(
+            "a path with {scene} in it, or with other names in braces, such as {roi} and {patch}"
+        )
     return pattern
 
 
-Pattern = Annotated[str, Field(pattern=r"\{scene\}"), AfterValidator(_relative)]
+Pattern = Annotated[str, AfterValidator(_relative)]
 Bands = Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Band(Section):
+    """A band of bad pixels: a cloud mask, a scene classification, a valid mask; on any grid."""
+
+    pattern: Pattern | None
+    band: Annotated[int, Field(ge=1)]
+    bad: list[float]
+    above: float | None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Band":
+        if not self.bad and self.above is None:
+            raise ValueError("neither bad nor above is given, so the mask would mask nothing")
+        return self
 
 
 class Optical(Section):
@@ -28,6 +50,7 @@ class Optical(Section):
     scale: Annotated[float, Field(gt=0)]
     offset: float
     nodata: float | None
+    mask: Band | None
 
 
 class Sar(Section):
@@ -37,6 +60,7 @@ class Sar(Section):
     bands: Bands
     unit: Literal["dn", "amplitude", "power", "db"]
     nodata: float | None
+    mask: Band | None
 
 
 class LandClass(Section):
@@ -50,6 +74,7 @@ class Label(Section):
     """Files of the labels and the meaning of their codes."""
 
     pattern: Pattern
+    band: Annotated[int, Field(ge=1)]
     classes: dict[str, LandClass]
     ignore: list[int]
 
@@ -89,6 +114,8 @@ class Scenes(Section):
     """Reader settings of one scene folder."""
 
     root: Annotated[str, Field(min_length=1)]
+    list: Annotated[str, Field(min_length=1)]
+    incomplete: Literal["refuse", "skip"]
     optical: Optical
     sar: Sar
     label: Label
@@ -99,4 +126,18 @@ class Scenes(Section):
         for kind, pattern in patterns.items():
             if pattern == self.optical.pattern or list(patterns.values()).count(pattern) > 1:
                 raise ValueError(f"{kind}.pattern {pattern!r} names the files of another kind too")
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_alike(self) -> "Scenes":
+        fields = set(FIELD.findall(self.optical.pattern))
+        masks = {"optical.mask": self.optical.mask, "sar.mask": self.sar.mask}
+        patterns = {"sar": self.sar.pattern, "label": self.label.pattern}
+        patterns |= {kind: mask.pattern for kind, mask in masks.items() if mask and mask.pattern}
+        for kind, pattern in patterns.items():
+            if (found := set(FIELD.findall(pattern))) != fields:
+                raise ValueError(
+                    f"{kind}.pattern has the placeholders {sorted(found)}, optical.pattern "
+                    f"{sorted(fields)}; a scene's files are found by the same ones"
+                )
         return self

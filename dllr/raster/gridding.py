@@ -1,95 +1,68 @@
 """Onto the optical grid: each pixel is interpolated once, or copied where the grids agree."""
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from dllr.raster.grid import IGNORE, Grid
-from dllr.raster.strips import opened, read_strips
-
-TOLERANCE = 1e-3  # px, of GDAL's approximate transformer; 0 crashes, its default errs visibly
+from dllr.raster.image import Image, strips
+from dllr.raster.strips import opened
+from dllr.raster.warp import Correction, Nearest, warped
 
 
 def gridded(
-    path: Any,
-    bands: list[int],
-    nodata: float | None,
-    grid: Grid,
-    correction: NDArray[np.float64] | None = None,
+    image: Image, grid: Grid, correction: Correction | None = None
 ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-    """Strips (bands, rows, columns) of a raster on `grid`, bilinear, NaN where there is no data.
+    """Strips (bands, rows, columns) of an image on `grid`, bilinear, NaN where there is no data.
 
     correction: 3×3 from pixels of `grid` to where their ground lies in the raster as georeferenced;
     folded into the one interpolation.
     """
-    with opened(path) as source:
-        missing = source.nodata if nodata is None else nodata
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(image.path))
         if correction is None and grid.agrees(Grid.of(source)):
-            strips = zip(grid.strips(), read_strips(source, bands, nodata), strict=True)
-            for window, (values, valid) in strips:
-                yield window, np.where(valid, values, np.nan).astype(np.float32)
+            for strip in strips(image):
+                values = np.where(strip.valid, strip.values, np.nan)
+                yield strip.window, values.astype(np.float32)
             return
-        for window, values in _warped(
-            source, bands, missing, grid, correction, Resampling.bilinear, "float32"
-        ):
+        bands = list(image.bands)
+        on_grid = stack.enter_context(
+            warped(
+                source,
+                grid,
+                bands=bands,
+                nodata=source.nodata if image.nodata is None else image.nodata,
+                correction=correction,
+                resampling=Resampling.bilinear,
+                dtype="float32",
+            )
+        )
+        mask = image.mask and stack.enter_context(
+            Nearest(image.mask.path, image.mask.band, grid, correction)
+        )
+        for window in grid.strips():
+            values = on_grid.read(bands, window=window)
+            if image.mask and mask:
+                values[:, image.mask.spoils(mask.read(window))] = np.nan
             yield window, values
 
 
 def gridded_classes(
-    path: Any, codes: dict[int, int], grid: Grid
+    path: Path, band: int, codes: dict[int, int], grid: Grid
 ) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
     """Strips (1, rows, columns) of class indices of a label file on `grid`, nearest neighbour."""
-    with opened(path) as source:
-        if grid.agrees(Grid.of(source)):
-            raw: Iterator[tuple[Window, NDArray[Any]]] = (
-                (window, values)
-                for window, (values, _) in zip(
-                    grid.strips(), read_strips(source, [1], None), strict=True
-                )
-            )
-        else:
-            # Codes of 32 bits are exact in double precision only.
-            raw = _warped(source, [1], None, grid, None, Resampling.nearest, "float64")
-        for window, values in raw:
-            classes = np.full(values.shape, IGNORE, np.uint8)
-            for code, index in codes.items():
-                classes[values == code] = index
-            yield window, classes
-
-
-def _warped(
-    source: Any,
-    bands: list[int],
-    nodata: float | None,
-    grid: Grid,
-    correction: NDArray[np.float64] | None,
-    resampling: Resampling,
-    dtype: str,
-) -> Iterator[tuple[Window, NDArray[Any]]]:
-    shifted = Affine(*correction.ravel()[:6]) if correction is not None else Affine.identity()
-    every = set(bands) == set(source.indexes)
-    with WarpedVRT(
-        source,
-        crs=grid.crs,
-        transform=grid.transform @ shifted,
-        height=grid.height,
-        width=grid.width,
-        resampling=resampling,
-        src_nodata=nodata,
-        nodata=float("nan"),
-        dtype=dtype,
-        tolerance=TOLERANCE,
-        # Missing is what every band misses; GDAL knows no "every one of these bands".
-        UNIFIED_SRC_NODATA="YES" if every else "NO",
-    ) as warped:
+    with Nearest(path, band, grid) as label:
         for window in grid.strips():
-            yield window, warped.read(bands, window=window)
+            raw = label.read(window)
+            classes = np.full(raw.shape, IGNORE, np.uint8)
+            for code, index in codes.items():
+                classes[raw == code] = index
+            yield window, classes[None]
 
 
 def thinned(

@@ -1,79 +1,159 @@
-"""The user's scene folder: which files belong to a scene."""
+"""The user's scene folder: which files belong to a scene, by patterns or by a list."""
 
-import re
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from dllr.errors import SceneError
+from dllr.params.scenes import Band, Optical, Sar, Scenes
+from dllr.raster.image import Image, Mask
+from dllr.raster.listing import Row, read_list
+from dllr.raster.patterns import Pattern
 
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one scene; a scene may lack a label."""
+    """The files of one scene; a scene may lack a label. split and group: as the list has them, or empty."""
 
     name: str
-    optical: Path
-    sar: Path
+    optical: Image
+    sar: Image
     label: Path | None
+    split: str = ""
+    group: str = ""
 
 
-def discover(root: Path, optical: str, sar: str, label: str) -> list[Source]:
-    """Scenes under `root` whose files match the patterns, sorted by name.
+@dataclass(frozen=True)
+class Found:
+    """The scenes, sorted by name, and what was left out and why, a sentence each."""
+
+    sources: list[Source]
+    warnings: list[str]
+
+
+def discover(scenes: Scenes) -> Found:
+    """Scenes under the root whose files match the patterns or stand on the list.
 
     Raises:
-        SceneError: the folder is missing or empty, or a scene has one modality without the other.
+        SceneError: the folder is missing, unreadable or empty; a listed file is not there; a scene has one
+            modality without the other, unless `incomplete` says to skip it.
     """
+    root = Path(scenes.root)
     if not root.is_dir():
         raise SceneError(
             f"the scene folder {root} does not exist; link or copy your scenes there, or set "
             "scenes.root in params.yaml to where they are"
         )
-    found = {kind: _match(root, p) for kind, p in (("optical", optical), ("SAR", sar))}
-    labels = _match(root, label)
-    names = {name for kind in found.values() for name in kind} | labels.keys()
-    for pattern in (optical, sar, label):
-        _refuse_broken_links(root, pattern, names)
-    if not found["optical"] and not found["SAR"]:
+    files = _Files(root, scenes)
+    rows = read_list(Path(scenes.list), root)
+    names = sorted(rows) or files.names()
+    if not names:
         raise SceneError(
-            f"no file under {root} matches {optical!r} or {sar!r}; mend scenes.optical.pattern "
-            "and scenes.sar.pattern in params.yaml"
+            f"no file under {root} matches {scenes.optical.pattern!r} or {scenes.sar.pattern!r}; mend "
+            "scenes.optical.pattern and scenes.sar.pattern in params.yaml"
         )
-    for has, lacks, pattern in (("optical", "SAR", sar), ("SAR", "optical", optical)):
-        lonely = sorted(found[has].keys() - found[lacks].keys())
-        if lonely:
+    warnings = []
+    if rows and (others := [name for name in files.names() if name not in rows]):
+        warnings.append(f"{_some(others)} under {root} not on the list {scenes.list}: left out")
+    taken, lacking = [], dict[str, list[str]]()
+    for name in names:
+        row = rows.get(name, Row(name))
+        optical, sar = files.find("optical", row), files.find("sar", row)
+        if optical and sar:
+            taken.append(files.source(row, optical, sar))
+        else:
+            lack = "SAR but no optical" if sar else "optical but no SAR" if optical else "no files"
+            lacking.setdefault(lack, []).append(name)
+    for lack, incomplete in lacking.items():
+        found = f"{_some(incomplete)} under {root} with {lack}"
+        if scenes.incomplete == "refuse":
             raise SceneError(
-                f"{len(lonely)} scene(s) under {root} have {has} but no {lacks}: "
-                f"{', '.join(lonely[:5])}; add the files as {pattern!r} or move these scenes away"
+                f"{found}; add the files as {scenes.optical.pattern!r} and {scenes.sar.pattern!r}, move "
+                "these scenes away, or set scenes.incomplete to skip"
             )
-    return [
-        Source(name, path, found["SAR"][name], labels.get(name))
-        for name, path in sorted(found["optical"].items())
-    ]
+        warnings.append(f"{found}: left out")
+    if not taken:
+        raise SceneError(
+            f"no scene under {root} is complete: {'; '.join(warnings)}; add files, or mend the patterns"
+        )
+    return Found(taken, warnings)
 
 
-def _refuse_broken_links(root: Path, pattern: str, names: set[str]) -> None:
-    """A link that leads nowhere is no missing file: a label would silently be left out."""
-    for name in sorted(names):
-        path = root / pattern.replace("{scene}", name)
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{len(names)} scene(s) ({', '.join(names[:5])}{more})"
+
+
+class _Files:
+    """What the patterns find, once for all scenes."""
+
+    def __init__(self, root: Path, scenes: Scenes) -> None:
+        self._root, self._scenes = root, scenes
+        order = Pattern(scenes.optical.pattern).fields
+        patterns = {
+            "optical": scenes.optical.pattern, "sar": scenes.sar.pattern, "label": scenes.label.pattern,
+            "optical_mask": scenes.optical.mask and scenes.optical.mask.pattern,
+            "sar_mask": scenes.sar.mask and scenes.sar.mask.pattern,
+        }  # fmt: skip
+        self._patterns = {kind: pattern for kind, pattern in patterns.items() if pattern}
+        for pattern in self._patterns.values():
+            _refuse_unreadable(root, pattern)
+        self._found = {k: Pattern(p).matches(root, order) for k, p in self._patterns.items()}
+
+    def names(self) -> list[str]:
+        return sorted(self._found["optical"].keys() | self._found["sar"].keys())
+
+    def find(self, kind: str, row: Row) -> Path | None:
+        """The file the list names, else what the pattern finds."""
+        path = row.files.get(kind) or self._found.get(kind, {}).get(row.scene)
+        if path is None:
+            return None
         if path.is_symlink() and not path.exists():
+            # A link that leads nowhere is no missing file: a label would silently be left out.
             raise SceneError(
                 f"{path} is a link to {path.readlink()}, which does not exist; mend it"
             )
+        if not path.is_file():
+            if self._scenes.incomplete == "skip" and kind in ("optical", "sar"):
+                return None
+            raise SceneError(
+                f"scene {row.scene}: the list {self._scenes.list} names {path}, which does not exist; add "
+                "the file or mend the list"
+            )
+        return path
 
+    def source(self, row: Row, optical: Path, sar: Path) -> Source:
+        label = self.find("label", row)
+        images = self._image("optical", row, optical), self._image("sar", row, sar)
+        return Source(row.scene, *images, label, row.split, row.group)
 
-def _match(root: Path, pattern: str) -> dict[str, Path]:
-    parts = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("{scene}"))
-    first, *others = parts
-    expression = re.compile(first + "(?P<scene>[^/]+)" + "(?P=scene)".join(others))
-    matches: dict[str, Path] = {}
-    for path in sorted(root.glob(pattern.replace("{scene}", "*"))):
-        match = expression.fullmatch(path.relative_to(root).as_posix())
-        if match and path.is_file():
-            name = match["scene"]
-            if name in matches:
+    def _image(self, kind: str, row: Row, path: Path) -> Image:
+        settings: Optical | Sar = getattr(self._scenes, kind)
+        mask = self._mask(settings.mask, f"{kind}_mask", row, path)
+        return Image(path, tuple(settings.bands.values()), settings.nodata, mask)
+
+    def _mask(self, settings: Band | None, kind: str, row: Row, image: Path) -> Mask | None:
+        where = f"scenes.{kind.replace('_', '.')}"
+        if settings is None:
+            if kind in row.files:
                 raise SceneError(
-                    f"scene {name} has two files for {pattern!r}: {matches[name]} and {path}; make the "
-                    "pattern match one of them"
+                    f"the list {self._scenes.list} names {row.files[kind]} as {kind} of scene "
+                    f"{row.scene}, but {where} is null; say there which values are bad"
                 )
-            matches[name] = path
-    return matches
+            return None
+        path = self.find(kind, row)
+        if path is None and settings.pattern is not None:
+            raise SceneError(
+                f"scene {row.scene} has no mask {settings.pattern!r} under {self._root}; add it, or set "
+                f"{where} to null to do without masks"
+            )
+        return Mask(path or image, settings.band, tuple(settings.bad), settings.above)
+
+
+def _refuse_unreadable(root: Path, pattern: str) -> None:
+    """A folder that cannot be listed would silently be taken for an empty one."""
+    parts = Pattern(pattern).glob.split("/")[:-1]
+    for depth in range(len(parts) + 1):
+        for folder in root.glob("/".join(parts[:depth])) if depth else [root]:
+            if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+                raise SceneError(f"{folder} cannot be read; give yourself the right to list it")

@@ -1,6 +1,5 @@
 """What is in a file: its grid, type, missing pixels and content hash, from one pass over its pixels."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,68 +11,83 @@ from rasterio.warp import transform_bounds
 
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
-from dllr.raster.strips import opened, read_strips
+from dllr.raster.image import Image, strips
+from dllr.raster.strips import opened
 
 EXACT = 2**24  # largest whole number up to which float32 holds all
 
 
-def survey(path: Path, bands: Mapping[str, int] | None, nodata: float | None) -> dict[str, Any]:
-    """Read every pixel of a file once: its grid, type, share of missing pixels and content hash.
-
-    `bands` None means a label file: its codes are counted instead.
+def survey(image: Image) -> dict[str, Any]:
+    """Read every pixel of an image once: its grid, type, share of missing pixels and content hash.
 
     Raises:
         SceneError: the file cannot be read to its end, has no CRS, or lacks a band.
     """
+    record = _facts(image.path, image.bands, "scenes.optical or scenes.sar")
+    missing = masked = 0
+    for strip in strips(image):
+        missing += int(np.count_nonzero(~strip.valid))
+        masked += int(np.count_nonzero(strip.masked))
+        values = strip.values
+        if values.dtype.itemsize > 2 and np.issubdtype(values.dtype, np.integer):
+            _check_exact(image.path, values, strip.valid)
+    pixels = record["width"] * record["height"]
+    mask = image.mask and {
+        "path": image.mask.path.as_posix(),
+        "sha256": file_digest(image.mask.path),
+    }
+    return record | {
+        "mask": mask,
+        "nodata_share": round(missing / pixels, 6),
+        "masked_share": round(masked / pixels, 6),
+    }
+
+
+def survey_label(path: Path, band: int) -> dict[str, Any]:
+    """The same of a label file, whose codes are counted."""
+    record = _facts(path, (band,), "scenes.label.band")
+    codes = dict[int, int]()
+    # Of a label, its codes say what is known, not its nodata value.
+    for strip in strips(Image(path, (band,), nodata=float("nan"))):
+        found, counts = np.unique(strip.values[0][strip.valid], return_counts=True)
+        if (found != np.round(found)).any():
+            raise SceneError(
+                f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
+                "codes are whole numbers; check scenes.label.pattern"
+            )
+        for code, count in zip(found.tolist(), counts.tolist(), strict=True):
+            codes[int(code)] = codes.get(int(code), 0) + count
+    return record | {"codes": {str(code): codes[code] for code in sorted(codes)}}
+
+
+def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
     with opened(path) as source:
         if source.crs is None:
             raise SceneError(
                 f"{path} has no CRS; give it one, for example with `gdal_edit.py -a_srs`"
             )
         _check_georeference(path, source)
-        if bands and max(bands.values()) > source.count:
+        if max(bands) > source.count:
             raise SceneError(
-                f"{path} has {source.count} band(s), but band {max(bands.values())} is asked for; "
-                "mend the bands of scenes.optical or scenes.sar in params.yaml"
+                f"{path} has {source.count} band(s), but band {max(bands)} is asked for; "
+                f"mend the bands of {setting} in params.yaml"
             )
         if np.issubdtype(np.dtype(source.dtypes[0]), np.complexfloating):
             raise SceneError(f"{path} holds complex values; convert it to amplitude or power first")
-        missing, codes = 0, dict[int, int]()
-        missing_value = nodata if bands else float("nan")  # of a label, codes say what is known
-        for values, valid in read_strips(
-            source, list(bands.values()) if bands else [1], missing_value
-        ):
-            missing += int(np.count_nonzero(~valid))
-            if bands and values.dtype.itemsize > 2 and np.issubdtype(values.dtype, np.integer):
-                _check_exact(path, values, valid)
-            if bands is None:
-                found, counts = np.unique(values[0][valid], return_counts=True)
-                if (found != np.round(found)).any():
-                    raise SceneError(
-                        f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
-                        "codes are whole numbers; check scenes.label.pattern"
-                    )
-                for code, count in zip(found.tolist(), counts.tolist(), strict=True):
-                    codes[int(code)] = codes.get(int(code), 0) + count
-        record = {
+        files = [file_digest(Path(f)) for f in sorted(source.files) if Path(f).is_file()]
+        return {
             "path": path.as_posix(),
-            "sha256": digest(
-                [file_digest(Path(f)) for f in sorted(source.files) if Path(f).is_file()]
-            ),
+            "sha256": digest(files),
             "width": source.width,
             "height": source.height,
             "bands": source.count,
             "dtype": source.dtypes[0],
             "crs": source.crs.to_string(),
             "transform": list(source.transform)[:6],
+            "scaling": sorted(
+                map(list, {(source.scales[b - 1], source.offsets[b - 1]) for b in bands})
+            ),
         }
-        scaling = {(source.scales[b - 1], source.offsets[b - 1]) for b in (bands or {}).values()}
-    if bands is None:
-        return record | {"codes": {str(code): codes[code] for code in sorted(codes)}}
-    return record | {
-        "scaling": sorted(map(list, scaling)),
-        "nodata_share": round(missing / (record["width"] * record["height"]), 6),
-    }
 
 
 def _check_exact(path: Path, values: NDArray[np.integer], valid: NDArray[np.bool_]) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
 from dllr.params.coregister import Coregister
-from dllr.params.scenes import Scenes
+from dllr.params.scenes import Optical, Sar, Scenes
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import RECORDS
 from dllr.raster.strips import opened
@@ -53,11 +54,12 @@ def _write_images(
     folder: Path, facts: dict[str, Any], scenes: Scenes, settings: Coregister, key: str
 ) -> None:
     grid, optical = _grid(facts), scenes.optical
-    with opened(facts["optical"]["path"]) as source:
+    image = _image(facts["optical"], optical)
+    with opened(image.path) as source:
         missing = source.nodata if optical.nodata is None else optical.nodata
     dtype = facts["optical"]["dtype"]
     empty = _empty(np.dtype(dtype), missing)
-    strips = gridded(facts["optical"]["path"], list(optical.bands.values()), optical.nodata, grid)
+    strips = gridded(image, grid)
     write_strips(
         folder / "optical.tif",
         grid,
@@ -111,8 +113,7 @@ def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
 def _sar(
     facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None
 ) -> Any:
-    bands = list(scenes.sar.bands.values())
-    strips = gridded(facts["sar"]["path"], bands, scenes.sar.nodata, grid, matrix)
+    strips = gridded(_image(facts["sar"], scenes.sar), grid, matrix)
     return ((window, decibel(values, scenes.sar.unit)) for window, values in strips)
 
 
@@ -121,12 +122,8 @@ def _estimate(
 ) -> tuple[Estimate | None, Verdict]:
     if settings.estimator == "none":
         return None, Verdict("none", "not asked for: the georeferencing is kept")
-    optical = scenes.optical
-    fixed, factor = thinned(
-        gridded(facts["optical"]["path"], list(optical.bands.values()), optical.nodata, grid),
-        grid,
-        settings.max_pixels,
-    )
+    optical = gridded(_image(facts["optical"], scenes.optical), grid)
+    fixed, factor = thinned(optical, grid, settings.max_pixels)
     moving, _ = thinned(_sar(facts, scenes, grid, None), grid, settings.max_pixels)
     valid = np.isfinite(fixed), np.isfinite(moving)
     if (share := float((valid[0] & valid[1]).mean())) < settings.min_valid:
@@ -160,7 +157,7 @@ def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
         write_strips(
             target,
             grid,
-            gridded_classes(facts["label"]["path"], codes, grid),
+            gridded_classes(Path(facts["label"]["path"]), scenes.label.band, codes, grid),
             bands=1,
             dtype="uint8",
             nodata=IGNORE,
@@ -171,7 +168,16 @@ def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
 
 def _content(file: dict[str, Any]) -> dict[str, Any]:
     """What a file's record says of it, wherever it lies."""
-    return {key: value for key, value in file.items() if key != "path"}
+    known = {key: value for key, value in file.items() if key not in ("path", "mask")}
+    return known | {"mask": file["mask"]["sha256"]} if file.get("mask") else known
+
+
+def _image(file: dict[str, Any], settings: Optical | Sar) -> Image:
+    mask = None
+    if settings.mask is not None:
+        path = Path(file["mask"]["path"])
+        mask = Mask(path, settings.mask.band, tuple(settings.mask.bad), settings.mask.above)
+    return Image(Path(file["path"]), tuple(settings.bands.values()), settings.nodata, mask)
 
 
 def _grid(facts: dict[str, Any]) -> Grid:

@@ -17,7 +17,7 @@ from dllr.params.scenes import Label, Scenes
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import INDEX, RECORDS
 from dllr.raster.sources import Source, discover
-from dllr.raster.survey import overlap, survey
+from dllr.raster.survey import overlap, survey, survey_label
 
 
 def run(*, out: Path, scenes: Scenes) -> None:
@@ -27,8 +27,7 @@ def run(*, out: Path, scenes: Scenes) -> None:
         SceneError: a file is missing, damaged, without CRS or off the optical scene; a label code is
             outside the map; no scene has a label.
     """
-    patterns = (scenes.optical.pattern, scenes.sar.pattern, scenes.label.pattern)
-    sources = discover(Path(scenes.root), *patterns)
+    sources = discover(scenes).sources
     if not any(source.label for source in sources):
         raise SceneError(
             f"none of the {len(sources)} scenes under {scenes.root} has a label file "
@@ -51,18 +50,17 @@ def run(*, out: Path, scenes: Scenes) -> None:
 
 
 def _record(source: Source, scenes: Scenes) -> dict[str, Any]:
-    optical = survey(source.optical, scenes.optical.bands, scenes.optical.nodata)
-    sar = survey(source.sar, scenes.sar.bands, scenes.sar.nodata)
-    label = survey(source.label, None, None) if source.label else None
+    optical, sar = survey(source.optical), survey(source.sar)
+    label = survey_label(source.label, scenes.label.band) if source.label else None
     _check_scaling(
         optical, scenes.optical.scale, scenes.optical.offset, "set scenes.optical to these"
     )
     _check_scaling(sar, 1.0, 0.0, "apply them first, for example with `gdal_translate -unscale`")
     for kind, other in (("SAR", sar), ("label", label)):
-        if other and overlap(source.optical, Path(other["path"])) == 0:
+        if other and overlap(source.optical.path, Path(other["path"])) == 0:
             raise SceneError(
                 f"scene {source.name}: {kind} {other['path']} ({other['crs']}) and optical "
-                f"{source.optical} ({optical['crs']}) do not overlap on the ground; check their CRS "
+                f"{source.optical.path} ({optical['crs']}) do not overlap on the ground; check their CRS "
                 "and position, or move the scene away"
             )
     return {
@@ -71,7 +69,7 @@ def _record(source: Source, scenes: Scenes) -> dict[str, Any]:
         "sar": sar,
         "label": label,
         "classes": _histogram(label, scenes.label) if label else {},
-        "sar_overlap": round(overlap(source.optical, source.sar), 4),
+        "sar_overlap": round(overlap(source.optical.path, source.sar.path), 4),
     }
 
 

@@ -15,7 +15,7 @@ from dllr.errors import SceneError
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
 from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
-from dllr.raster.sources import discover
+from dllr.raster.image import Image
 from dllr.raster.strips import read_strips, validity
 from dllr.raster.survey import survey
 
@@ -43,7 +43,7 @@ def write(path: Path, values: NDArray[np.generic], on: Grid, nodata: float | Non
 def whole(
     path: Path, on: Grid, correction: NDArray[np.float64] | None = None
 ) -> NDArray[np.float32]:
-    return np.concatenate([v for _, v in gridded(path, [1], None, on, correction)], axis=1)
+    return np.concatenate([v for _, v in gridded(Image(path, (1,)), on, correction)], axis=1)
 
 
 def test_equal_grids_are_copied_to_the_bit(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_labels_keep_their_codes_on_another_grid(tmp_path: Path) -> None:
     raw = np.kron(np.array([[10, 20], [70, 0]], np.uint8), np.ones((30, 30), np.uint8))[None]
     path = write(tmp_path / "label.tif", raw, grid(60, 60, 20.0))
     found = np.concatenate(
-        [v for _, v in gridded_classes(path, {10: 0, 20: 1, 70: 2}, grid(120, 120))], axis=1
+        [v for _, v in gridded_classes(path, 1, {10: 0, 20: 1, 70: 2}, grid(120, 120))], axis=1
     )
     expected = np.kron(np.array([[0, 1], [2, IGNORE]], np.uint8), np.ones((60, 60), np.uint8))
     assert np.array_equal(found[0], expected)
@@ -123,7 +123,7 @@ def test_thinning_keeps_the_mean_and_the_limit(tmp_path: Path, limit: int) -> No
     values = smooth(96, 96)
     on = grid(96, 96)
     path = write(tmp_path / "a.tif", values, on)
-    found, factor = thinned(gridded(path, [1], None, on), on, limit)
+    found, factor = thinned(gridded(Image(path, (1,)), on), on, limit)
     side = 96 // factor * factor
     assert found.size <= max(limit, 1)
     assert found.mean() == pytest.approx(values[0, :side, :side].mean(), abs=1e-4)
@@ -176,24 +176,7 @@ def test_a_truncated_file_is_named_with_its_row(tmp_path: Path) -> None:
     )
     path.write_bytes(path.read_bytes()[:400_000])
     with pytest.raises(SceneError, match=r"a\.tif breaks off at row .*truncated"):
-        survey(path, {"a": 1}, None)
-
-
-@pytest.mark.parametrize(
-    "pattern", ["{scene}/optical.tif", "optical/{scene}.tif", "{scene}_opt*.tif"]
-)
-def test_patterns_find_scenes(tmp_path: Path, pattern: str) -> None:
-    for name in ("A-1", "b_2"):
-        for kind in ("optical", "sar"):
-            path = tmp_path / pattern.replace("optical", kind).replace(
-                "_opt", f"_{kind[:3]}"
-            ).replace("{scene}", name).replace("*", "x")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    other = pattern.replace("optical", "sar").replace("_opt", "_sar")
-    found = discover(tmp_path, pattern, other, "none/{scene}.tif")
-    assert [s.name for s in found] == ["A-1", "b_2"]
-    assert all(s.label is None for s in found)
+        survey(Image(path, (1,)))
 
 
 def test_strips_cover_the_scene(tmp_path: Path) -> None:
@@ -206,6 +189,6 @@ def test_strips_cover_the_scene(tmp_path: Path) -> None:
 def test_codes_of_32_bits_stay_exact_on_another_grid(tmp_path: Path) -> None:
     codes = np.where(np.arange(40) < 20, 2**25 + 1, 2**25 + 2).astype(np.int32)
     path = write(tmp_path / "label.tif", np.tile(codes, (1, 40, 1)), grid(40, 40, 10.0))
-    strips = gridded_classes(path, {2**25 + 1: 0, 2**25 + 2: 1}, grid(80, 80, 5.0))
+    strips = gridded_classes(path, 1, {2**25 + 1: 0, 2**25 + 2: 1}, grid(80, 80, 5.0))
     found = np.concatenate([v for _, v in strips], axis=1)[0]
     assert (found == np.where(np.arange(80) < 40, 0, 1)).all()

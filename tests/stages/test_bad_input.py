@@ -53,6 +53,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write(folder / "optical.tif", rng.integers(1, 9000, (4, SIDE, SIDE)).astype(np.uint16))
         write(folder / "sar.tif", rng.random((1, SIDE, SIDE), np.float32) + 0.1)
         write(folder / "label.tif", rng.choice([10, 20, 40, 0], (1, SIDE, SIDE)).astype(np.uint8))
+    (tmp_path / "params").symlink_to(ROOT / "params")
     monkeypatch.chdir(tmp_path)
     values = read_yaml(ROOT / "params.yaml")
     values["tile"] |= {"size": 64, "stride": 64}
@@ -110,11 +111,11 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     ),
     "SAR without optical": (
         lambda p, _: scene(p, "optical.tif").unlink(),
-        ["1 scene(s)", "have SAR but no optical: b", "add the files"],
+        ["1 scene(s) (b)", "with SAR but no optical", "add the files", "scenes.incomplete"],
     ),
     "optical without SAR": (
         lambda p, _: scene(p, "sar.tif").unlink(),
-        ["have optical but no SAR: b"],
+        ["1 scene(s) (b)", "with optical but no SAR"],
     ),
     "label code outside the map": (
         lambda p, _: write(scene(p, "label.tif"), np.full((1, SIDE, SIDE), 33, np.uint8)),

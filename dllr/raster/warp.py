@@ -1,0 +1,100 @@
+"""The one resampling route: GDAL's warper, read in strips, exact to a thousandth of a pixel."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from dllr.errors import SceneError
+from dllr.raster.grid import Grid
+from dllr.raster.strips import opened
+
+TOLERANCE = 1e-3  # px, of GDAL's approximate transformer; 0 crashes, its default errs visibly
+Correction = NDArray[np.float64]  # 3×3, pixels of a grid → where their ground lies as georeferenced
+
+
+@contextmanager
+def warped(
+    source: Any,
+    grid: Grid,
+    *,
+    bands: list[int],
+    nodata: float | None,
+    correction: Correction | None,
+    resampling: Resampling,
+    dtype: str,
+) -> Iterator[Any]:
+    """`source` as a dataset on `grid`, NaN where there is no data."""
+    shifted = Affine(*correction.ravel()[:6]) if correction is not None else Affine.identity()
+    every = set(bands) == set(source.indexes)
+    with WarpedVRT(
+        source,
+        crs=grid.crs,
+        transform=grid.transform @ shifted,
+        height=grid.height,
+        width=grid.width,
+        resampling=resampling,
+        src_nodata=nodata,
+        nodata=float("nan"),
+        dtype=dtype,
+        tolerance=TOLERANCE,
+        # Missing is what every band misses; GDAL knows no "every one of these bands".
+        UNIFIED_SRC_NODATA="YES" if every else "NO",
+    ) as found:
+        yield found
+
+
+class Nearest:
+    """One band of codes on `grid`, nearest neighbour, read by windows; NaN beyond the file's edge."""
+
+    def __init__(
+        self, path: Path, band: int, grid: Grid, correction: Correction | None = None
+    ) -> None:
+        self._path, self._band, self._grid, self._correction = path, band, grid, correction
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Nearest":
+        source = self._stack.enter_context(opened(self._path))
+        if self._correction is not None or not self._grid.agrees(Grid.of(source)):
+            # Codes of 32 bits are exact in double precision only.
+            source = self._stack.enter_context(
+                warped(
+                    source,
+                    self._grid,
+                    bands=[self._band],
+                    nodata=None,
+                    correction=self._correction,
+                    resampling=Resampling.nearest,
+                    dtype="float64",
+                )
+            )
+        self._source = source
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def read(self, window: Window) -> NDArray[Any]:
+        """Codes (h, w) of a window of the grid."""
+        try:
+            values: NDArray[Any] = self._source.read(self._band, window=window)
+        except RasterioError:
+            raise SceneError(
+                f"{self._path} breaks off near row {window.row_off} of {self._grid.height}: the file is "
+                "truncated or damaged; copy or download it again"
+            ) from None
+        return values
