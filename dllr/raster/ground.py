@@ -24,13 +24,17 @@ def overlapping(grids: Iterable[Grid]) -> Pairs:
     boxes = np.array([transform_bounds(g.crs, WGS84, *g.bounds()) for g in grids]).reshape(-1, 4)
     boxes[boxes[:, 2] < boxes[:, 0], 2] += 360
     centres, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    x, y, half_x, half_y = *centres.T.copy(), *halves.T.copy()
     found = []
     for i in range(len(boxes)):
-        apart = np.abs(centres[i + 1 :] - centres[i])
-        apart[:, 0] = np.minimum(apart[:, 0] % 360, -apart[:, 0] % 360)
-        near = (halves[i + 1 :] + halves[i] - apart > TOUCH).all(axis=1)
-        others = i + 1 + np.flatnonzero(near)
-        found.append(np.column_stack([np.full_like(others, i), others]))
+        others = (
+            i
+            + 1
+            + np.flatnonzero(half_y[i + 1 :] + (half_y[i] - TOUCH) > np.abs(y[i + 1 :] - y[i]))
+        )
+        apart = np.abs(x[others] - x[i]) % 360
+        near = half_x[others] + half_x[i] - np.minimum(apart, 360 - apart) > TOUCH
+        found.append(np.column_stack([np.full(near.sum(), i), others[near]]))
     return joined(*found)
 
 

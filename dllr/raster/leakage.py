@@ -9,13 +9,13 @@ from scipy.spatial import KDTree
 
 from dllr.raster.budget import touching
 from dllr.raster.ground import Pairs
-from dllr.raster.partition import SPLITS
+from dllr.raster.partition import in_split
 
 
 def distance(roles: NDArray[np.uint8]) -> float | None:
     """Smallest distance in px between training and held-out pixels; None where either is missing."""
-    train = np.isin(roles, SPLITS["train"])
-    held_out = np.isin(roles, (*SPLITS["validation"], *SPLITS["test"]))
+    train = in_split(roles, "train")
+    held_out = in_split(roles, "validation") | in_split(roles, "test")
     if not train.any() or not held_out.any():
         return None
     return float(KDTree(_rim(held_out)).query(_rim(train))[0].min())
@@ -24,12 +24,14 @@ def distance(roles: NDArray[np.uint8]) -> float | None:
 def _rim(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(N, 2) places of a mask that have a neighbour outside it: no other pixel is nearest to another
     set, since one step towards that set would be nearer still."""
-    inner = mask.copy()
-    for axis in (0, 1):
-        here, there = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
-        here[1:] &= there[:-1]
-        here[:-1] &= there[1:]
-    return np.argwhere(mask & ~inner)
+    rim = np.zeros_like(mask)
+    changes = mask[1:] != mask[:-1]
+    rim[1:] |= changes
+    rim[:-1] |= changes
+    changes = mask[:, 1:] != mask[:, :-1]
+    rim[:, 1:] |= changes
+    rim[:, :-1] |= changes
+    return np.argwhere(rim & mask)
 
 
 def shared_windows(windows: Mapping[str, NDArray[np.int64]], size: int) -> int:

@@ -28,6 +28,14 @@ SPLITS = {
 WORDS = {role: word for word, roles in SPLITS.items() for role in roles}
 
 
+def in_split(roles: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+    """Which pixels or blocks are of the split train, validation or test, by their roles."""
+    found: NDArray[np.bool_] = roles == SPLITS[word][0]
+    for role in SPLITS[word][1:]:
+        found |= roles == role
+    return found
+
+
 @dataclass(frozen=True)
 class Board:
     """A scene of height × width px in square blocks of `side` px, each of one role.
@@ -62,6 +70,8 @@ class Board:
 
     def raster(self) -> NDArray[np.uint8]:
         """Roles by pixel (height, width)."""
+        if self.roles.size == 1:
+            return np.full((self.height, self.width), self.roles.item(), np.uint8)
         steps = [*range(-self.buffer, self.buffer, self.side), self.buffer]
         rows, columns = (
             [np.clip(np.arange(length) + step, 0, length - 1) // self.side for step in steps]

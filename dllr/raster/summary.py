@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dllr.errors import SplitError
 from dllr.raster import leakage
 from dllr.raster.dealing import Ties, roles_of
-from dllr.raster.partition import SPLITS, Board
+from dllr.raster.partition import SPLITS, Board, in_split
 
 
 class Written(NamedTuple):
@@ -98,8 +98,8 @@ def _absent(classes: Sequence[str], counts: NDArray[np.int64]) -> list[str]:
 def _blocks(boards: Mapping[str, Board]) -> dict[str, int]:
     """Blocks of each split; of scenes that are not cut, each is one block."""
     return {
-        word: sum(int(np.isin(board.roles, members).sum()) for board in boards.values())
-        for word, members in SPLITS.items()
+        word: sum(int(in_split(board.roles, word).sum()) for board in boards.values())
+        for word in SPLITS
     }
 
 

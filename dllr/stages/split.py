@@ -25,7 +25,7 @@ from dllr.raster.dealing import Ties, deal_blocks, deal_given, deal_scenes
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.ground import alike, copies, joined, overlapping
 from dllr.raster.parallel import over_scenes
-from dllr.raster.partition import SPLITS, WORDS, Board, Role
+from dllr.raster.partition import SPLITS, WORDS, Board, Role, in_split
 from dllr.raster.products import INDEX, LABELS, ROLES, SUMMARY, WINDOWS
 from dllr.raster.spending import spend
 from dllr.raster.summary import Written, summary
@@ -199,8 +199,8 @@ def _write(
     _write_raster(folder / ROLES / f"{scene.name}.tif", grid, roles, None)
     if label:
         known = truth.known_labels(open_arrays(scene), label)
-        for word, members in SPLITS.items():
-            mine = np.isin(roles, members)
+        for word in SPLITS:
+            mine = in_split(roles, word)
             if mine.any():
                 pixels[word] += truth.histogram(np.where(mine, known, np.uint8(IGNORE)), classes)
         known[(roles != Role.LABELLED) & (roles != Role.CALIBRATION)] = IGNORE
