@@ -24,7 +24,7 @@ def overlapping(grids: Iterable[Grid]) -> Pairs:
     boxes = np.array([transform_bounds(g.crs, WGS84, *g.bounds()) for g in grids]).reshape(-1, 4)
     boxes[boxes[:, 2] < boxes[:, 0], 2] += 360
     centres, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    x, y, half_x, half_y = *centres.T.copy(), *halves.T.copy()
+    x, y, half_x, half_y = np.ascontiguousarray(np.column_stack([centres, halves]).T)
     found = []
     for i in range(len(boxes)):
         others = (

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 from dllr.errors import SplitError
 from dllr.raster.budget import choose, choose_scenes, held_back, touching
 
-SCENES = 1  # a stream of chance of its own, so that windows are drawn alike with and without it
-
 
 def spend(
     windows: pd.DataFrame,
@@ -19,15 +17,15 @@ def spend(
     scenes: int | None,
     min_labelled: float,
     calibration: float,
-    seed: int,
     generator: np.random.Generator,
 ) -> NDArray[np.object_]:
     """Fold of each window (N,): train, calibration, or no = its labels stay hidden.
 
     windows: columns scene, y, x and split; counts: (N, K) labelled pixels by class; size: side in px.
-    tiles, scenes: budgets, None = all. The same seed nests them: what a smaller budget shows, and
-    the fold it is in, stays in a larger one of the same kind, all else being equal; but scenes only
-    nest where tiles is None, since a fixed number of tiles spreads over more scenes.
+    tiles, scenes: budgets, None = all. For one state of the generator they are nested: what a smaller
+    budget shows, and the fold it is in, stays in a larger one of the same kind, all else being equal.
+    Scenes nest so where tiles is None, since a fixed number of tiles spreads over more scenes; their
+    windows then come scene by scene, and with a number of tiles all in one order.
 
     Raises:
         SplitError: no window has labels enough, or there are fewer such windows than asked for.
@@ -45,12 +43,9 @@ def spend(
         )
     parts = [pool]
     if scenes is not None:
-        stream = np.random.default_rng([seed, SCENES])
-        parts = _of_scenes(pool, numbers, counts, scenes, stream)
+        parts = _of_scenes(pool, numbers, counts, scenes, generator)
         train &= np.isin(numbers, numbers[np.concatenate(parts)])
-        if tiles is None:
-            generator = stream
-        else:
+        if tiles is not None:
             parts = [np.sort(np.concatenate(parts))]
     chosen: list[int] = []
     for part in parts:

@@ -95,8 +95,7 @@ def run(
     windows, counts = windows[kept != ""].reset_index(drop=True), counts[kept != ""]
     windows["labelled"] = spend(
         windows, counts, size, tiles=split.labelled_tiles, scenes=split.labelled_scenes,
-        min_labelled=split.min_labelled, calibration=split.calibration, seed=split.seed,
-        generator=generator,
+        min_labelled=split.min_labelled, calibration=split.calibration, generator=generator,
     )  # fmt: skip
     shown = windows[windows["labelled"] != "no"].groupby("scene")
     folds = {str(name): frame for name, frame in shown}

@@ -1,7 +1,9 @@
 """What the split stage promises of any split and budget, checked in the files it wrote."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from dllr.raster import truth
+from dllr.raster.grid import read_indices
 from dllr.raster.partition import SPLITS, Role
 from dllr.training.sources import TrainingSet
 
@@ -180,6 +184,20 @@ def test_on_a_checkerboard_white_trains_and_black_is_held_out(
                     assert used <= {Role.UNLABELLED, Role.LABELLED, Role.CALIBRATION}
     assert abs(2 * sum(used == {Role.TEST} for used in found.values()) - len(found)) <= 1
     assert (results.roles("z2") == Role.UNLABELLED).all()
+
+
+def test_a_label_is_read_once_to_count_and_once_to_write(
+    countries: dict[str, Country], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[str] = Counter()
+
+    def read(path: Path) -> np.ndarray:
+        reads[path.stem] += 1
+        return read_indices(path)
+
+    monkeypatch.setattr(truth, "read_indices", read)
+    countries["apart"].run(labelled_tiles=None)
+    assert reads == dict.fromkeys(["x1", "x2", "y1", "y2", "z1"], 2)
 
 
 @few
