@@ -51,7 +51,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _block_holds_a_tile(self) -> "Params":
-        if self.split.by == "block" and self.split.block < self.tile.size + 2 * self.split.buffer:
+        if self.split.cuts_scenes and self.split.block < self.tile.size + 2 * self.split.buffer:
             raise ValueError(
                 f"split.block {self.split.block} px cannot hold a tile of {self.tile.size} px "
                 f"and a buffer of {self.split.buffer} px on each side; enlarge split.block"

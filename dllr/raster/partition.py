@@ -1,18 +1,12 @@
 """Leak-free splits: every pixel gets one role, and no two splits come closer than the buffer."""
 
-import itertools
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
-from rasterio.warp import transform_bounds
-from scipy import ndimage
 
-from dllr.raster.grid import IGNORE, Grid
-
-WGS84 = CRS.from_epsg(4326)
-TOUCH = 1e-5  # degrees, about a metre: neighbours may share an edge
+from dllr.raster.grid import IGNORE
 
 
 class Role(IntEnum):
@@ -26,79 +20,80 @@ class Role(IntEnum):
     NONE = IGNORE
 
 
-def blocks(height: int, width: int, side: int) -> list[tuple[slice, slice]]:
-    """Squares of a scene, row by row; what is left over at the right and lower edge is narrower."""
-    starts = ((y, x) for y in range(0, height, side) for x in range(0, width, side))
-    return [(slice(y, min(y + side, height)), slice(x, min(x + side, width))) for y, x in starts]
+SPLITS = {
+    "train": (Role.UNLABELLED, Role.LABELLED, Role.CALIBRATION),
+    "validation": (Role.VALIDATION,),
+    "test": (Role.TEST,),
+}
+WORDS = {role: word for word, roles in SPLITS.items() for role in roles}
 
 
-def sharing_ground(grids: dict[str, Grid]) -> list[list[str]]:
-    """Names of the scenes, in groups that no patch of ground connects: a group must not be split.
+def in_split(roles: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+    """Which pixels or blocks are of the split train, validation or test, by their roles."""
+    found: NDArray[np.bool_] = roles == SPLITS[word][0]
+    for role in SPLITS[word][1:]:
+        found |= roles == role
+    return found
 
-    Bounding boxes are compared in longitude and latitude; scenes that only touch stay apart.
+
+@dataclass(frozen=True)
+class Board:
+    """A scene of height × width px in square blocks of `side` px, each of one role.
+
+    roles: (R, C) uint8, changed in place while roles are dealt; blocks at the right and lower edge
+    may be narrower. Pixels within `buffer` px (rows or columns) of a block of another role have the
+    role NONE, so two splits end up more than 2 × buffer px apart. A scene that is not cut is a
+    single block.
     """
-    boxes = {name: transform_bounds(g.crs, WGS84, *g.bounds()) for name, g in grids.items()}
-    groups: list[list[str]] = []
-    for name, (w, s, e, n) in boxes.items():
-        met = [
-            group
-            for group in groups
-            if any(
-                min(e, boxes[o][2]) - max(w, boxes[o][0]) > TOUCH
-                and min(n, boxes[o][3]) - max(s, boxes[o][1]) > TOUCH
-                for o in group
-            )
-        ]
-        groups = [g for g in groups if g not in met]
-        groups.append([name, *itertools.chain.from_iterable(met)])
-    return sorted(sorted(group) for group in groups)
 
+    height: int
+    width: int
+    side: int
+    buffer: int
+    roles: NDArray[np.uint8]
 
-def with_buffer(roles: NDArray[np.uint8], buffer: int) -> NDArray[np.uint8]:
-    """Roles (H, W) with NONE within `buffer` px of another role: splits end up 2 × buffer apart."""
-    if buffer == 0:
-        return roles
-    side = 2 * buffer + 1
-    low = ndimage.minimum_filter(roles, side, mode="nearest")
-    high = ndimage.maximum_filter(roles, side, mode="nearest")
-    return np.where(low == high, roles, np.uint8(Role.NONE)).astype(np.uint8)
+    @classmethod
+    def of(cls, height: int, width: int, side: int | None, buffer: int) -> "Board":
+        """All blocks unlabelled; side: px, None = one block."""
+        if side is None:
+            side, buffer = max(height, width), 0
+        shape = -(-height // side), -(-width // side)
+        return cls(height, width, side, buffer, np.full(shape, Role.UNLABELLED, np.uint8))
 
+    def narrowest(self) -> NDArray[np.int64]:
+        """(R, C) shorter side of each block in px."""
+        rows, columns = (
+            np.minimum(self.side, length - np.arange(0, length, self.side))
+            for length in (self.height, self.width)
+        )
+        return np.minimum(rows[:, None], columns)
 
-def inside(
-    roles: NDArray[np.uint8], role: Role, windows: NDArray[np.int64], size: int
-) -> NDArray[np.bool_]:
-    """Which windows (N, 2) of (y, x) lie in one role with every pixel they share with the scene."""
-    return np.array(
-        [bool((roles[y : y + size, x : x + size] == role).all()) for y, x in windows], bool
-    )
+    def raster(self) -> NDArray[np.uint8]:
+        """Roles by pixel (height, width)."""
+        if self.roles.size == 1:
+            return np.full((self.height, self.width), self.roles.item(), np.uint8)
+        steps = [*range(-self.buffer, self.buffer, self.side), self.buffer]
+        rows, columns = (
+            [np.clip(np.arange(length) + step, 0, length - 1) // self.side for step in steps]
+            for length in (self.height, self.width)
+        )
+        found: NDArray[np.uint8] = self.roles[rows[0]][:, columns[0]]
+        for row in rows:
+            for column in columns:
+                found[found != self.roles[row][:, column]] = Role.NONE
+        return found
 
+    def of_windows(self, corners: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+        """Role of each window (N,): that of all its pixels on the scene, or NONE where they differ.
 
-def choose(
-    counts: NDArray[np.int64],
-    boxes: NDArray[np.int64],
-    size: int,
-    budget: int,
-    generator: np.random.Generator,
-) -> list[int]:
-    """Indices of up to `budget` windows to label, in order; a smaller budget is the head of a larger.
-
-    counts: (N, K) labelled pixels by class; boxes: (N, 3) scene number, y, x. Windows come in random
-    order and never overlap. Until every class that occurs has been met, the first window with a class
-    not met yet goes before the others; then chance alone decides, so that shares stay estimates of
-    the truth.
-    """
-    order = [int(i) for i in generator.permutation(len(counts))]
-    occurring = counts.sum(axis=0) > 0
-    met = np.zeros_like(occurring)
-    chosen: list[int] = []
-    while order and len(chosen) < budget:
-        wanted = occurring & ~met
-        place = next((p for p, i in enumerate(order) if (counts[i] > 0)[wanted].any()), 0)
-        index = order.pop(place)
-        chosen.append(index)
-        met |= counts[index] > 0
-        near = np.abs(boxes[:, 1:] - boxes[index, 1:]).max(axis=1) < size
-        clash = set(np.flatnonzero(near & (boxes[:, 0] == boxes[index, 0])).tolist())
-        order = [i for i in order if i not in clash]
-        occurring = met | (counts[order].sum(axis=0) > 0) if order else met
-    return chosen
+        corners: (N, 2) first row and column; size: px.
+        """
+        limits = np.array([self.height, self.width]) - 1
+        first = np.clip(corners - self.buffer, 0, limits) // self.side
+        last = np.clip(corners + size - 1, 0, limits) + self.buffer
+        last = np.clip(last, 0, limits) // self.side
+        found: NDArray[np.uint8] = self.roles[first[:, 0], first[:, 1]]
+        for i, ((top, left), (bottom, right)) in enumerate(zip(first, last, strict=True)):
+            if (self.roles[top : bottom + 1, left : right + 1] != found[i]).any():
+                found[i] = Role.NONE
+        return found

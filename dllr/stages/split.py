@@ -1,265 +1,218 @@
 """Stage `split`: who trains, who selects, who tests, and which labels training may see.
 
 The only place that decides splits and budgets. Labels outside the budget are not written, so no
-overlapping window can reach them.
+overlapping window can reach them. Each label is read twice, to count and to write, and no raster
+is held longer than its scene is worked on.
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import rasterio
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from dllr.errors import SplitError
 from dllr.files import atomic_dir, write_json
 from dllr.params.scenes import Scenes
 from dllr.params.split import Split
+from dllr.raster import leakage, truth
 from dllr.raster.arrays import open_arrays, scene_names
-from dllr.raster.grid import IGNORE, Grid, read_indices, rgb, write_strips
-from dllr.raster.partition import Role, blocks, choose, inside, sharing_ground, with_buffer
-from dllr.raster.products import LABELS, ROLES, SUMMARY, WINDOWS
-from dllr.raster.windows import boxes
+from dllr.raster.dealing import Ties, deal_blocks, deal_given, deal_scenes
+from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
+from dllr.raster.ground import alike, copies, joined, overlapping
+from dllr.raster.parallel import over_scenes
+from dllr.raster.partition import SPLITS, WORDS, Board, Role, in_split
+from dllr.raster.products import INDEX, LABELS, ROLES, SUMMARY, WINDOWS
+from dllr.raster.spending import spend
+from dllr.raster.summary import Written, summary
 
-_SPLITS = {Role.UNLABELLED: "train", Role.VALIDATION: "validation", Role.TEST: "test"}
+_LISTED = ("group", "same_as", "split")  # columns of the index of scenes; empty where there is none
+_FOLDS = {"train": Role.LABELLED, "calibration": Role.CALIBRATION}
+
+
+class _Counted(NamedTuple):
+    """What is known of a scene before any split: the first pass."""
+
+    grid: Grid
+    board: Board
+    held: NDArray[np.bool_]  # (R, C): which blocks hold a label
+    windows: NDArray[np.int64]  # (N, K): labelled pixels by class of each window
 
 
 def run(
-    *, coregistered: Path, tiles: Path, labels: Path, out: Path, scenes: Scenes, split: Split
+    *,
+    records: Path,
+    coregistered: Path,
+    tiles: Path,
+    labels: Path,
+    out: Path,
+    scenes: Scenes,
+    split: Split,
 ) -> None:
     """Write `out`/windows.parquet, roles/<scene>.tif, labels/<scene>.tif and summary.json.
 
+    A scene has a label file where the budget shows some of its labels. Memory holds one scene a
+    thread, and the counts of all windows.
+
     Raises:
-        SplitError: too few labelled scenes or blocks, or fewer labelled windows than asked for.
+        SplitError: too few labelled scenes or blocks, a list of splits that leaks or is not one, or
+            fewer labelled windows than asked for.
     """
     generator = np.random.default_rng(split.seed)
+    names = scene_names(coregistered)
     windows = pd.read_parquet(tiles / WINDOWS)
-    truth = Truth(coregistered, labels)
-    grids = {name: _grid(coregistered / name) for name in scene_names(coregistered)}
     size = int(windows["size"].iloc[0])
-    roles = _roles(grids, truth, size, split, generator)
-    windows["split"] = _split_of(windows, roles, size)
-    windows = windows[windows["split"] != ""].reset_index(drop=True)
-    windows["labelled"] = "no"
+    rows = {str(name): places for name, places in windows.groupby("scene").indices.items()}
+    corners = windows[["y", "x"]].to_numpy()
+    here = {name: corners[rows[name]] if name in rows else corners[:0] for name in names}
     classes = scenes.label.names
-    chosen = _budget(windows, truth, size, len(classes), split, generator)
-    for place, index in enumerate(chosen):
-        held_back = int((place + 1) * split.calibration) > int(place * split.calibration)
-        windows.loc[index, "labelled"] = "calibration" if held_back else "train"
-        (box,) = boxes(windows.loc[[index]])
-        square = roles[box.scene][box.y : box.y + size, box.x : box.x + size]
-        square[...] = Role.CALIBRATION if held_back else Role.LABELLED
-    if split.labelled_tiles is None:
-        _label_the_rest(windows, roles, truth, size)
+
+    def count(name: str) -> _Counted:
+        return _count(coregistered / name, labels, here[name], size, len(classes), split)
+
+    counted = dict(zip(names, over_scenes(count, names, "split: count"), strict=True))
+    boards = {name: c.board for name, c in counted.items()}
+    listed = _listed(records, names)
+    ties = Ties(
+        names,
+        overlapping([c.grid for c in counted.values()]),
+        copies(names, listed["same_as"].tolist()),
+        joined(alike(listed["group"].tolist()), alike(_keys(names, split.group))),
+    )
+    notes = _deal(counted, ties, listed["split"].tolist(), size, split, generator)
+
+    kept = np.full(len(windows), "", object)
+    counts = np.zeros((len(windows), len(classes)), np.int64)
+    for name, places in rows.items():
+        roles = boards[name].of_windows(here[name], size)
+        kept[places] = [WORDS.get(Role(role), "") for role in roles]
+        counts[places] = counted[name].windows
+    windows["split"] = kept
+    windows, counts = windows[kept != ""].reset_index(drop=True), counts[kept != ""]
+    windows["labelled"] = spend(
+        windows, counts, size, tiles=split.labelled_tiles, scenes=split.labelled_scenes,
+        min_labelled=split.min_labelled, calibration=split.calibration, generator=generator,
+    )  # fmt: skip
+    shown = windows[windows["labelled"] != "no"].groupby("scene")
+    folds = {str(name): frame for name, frame in shown}
+
     with atomic_dir(out) as folder:
+
+        def write(name: str) -> Written:
+            c = counted[name]
+            label = labels / f"{name}.tif" if c.held.any() else None
+            roles = _roles(c.board, folds.get(name), size)
+            return _write(folder, coregistered / name, label, c.grid, roles, scenes)
+
+        written = dict(zip(names, over_scenes(write, names, "split: write"), strict=True))
         windows.to_parquet(folder / WINDOWS, index=False)
-        seen = _write_rasters(folder, grids, roles, truth, scenes)
-        write_json(folder / SUMMARY, _summary(windows, roles, truth, classes, seen, split))
-
-
-def _grid(scene: Path) -> Grid:
-    with rasterio.open(scene / "optical.tif") as source:
-        return Grid.of(source)
-
-
-class Truth:
-    """Labels where there is data to learn from; scenes without any such pixel are not in it."""
-
-    def __init__(self, coregistered: Path, labels: Path) -> None:
-        self._coregistered, self._labels = coregistered, labels
-        names = [path.stem for path in sorted(labels.glob("*.tif"))]
-        self.names = [name for name in names if (self.read(name) != IGNORE).any()]
-
-    def read(self, name: str) -> NDArray[np.uint8]:
-        """Class indices (H, W); 255 where nothing is known, or neither modality has data."""
-        valid = np.asarray(open_arrays(self._coregistered / name).valid)
-        label = read_indices(self._labels / f"{name}.tif")
-        return np.where(valid[0] | valid[1], label, np.uint8(IGNORE))
-
-
-Unit = list[tuple[str, tuple[slice, slice]]]  # parts of scenes that go to one split together
-
-
-def _units(grids: dict[str, Grid], truth: Truth, size: int, split: Split) -> list[Unit]:
-    """What is drawn for validation and test: scenes that share no ground, or blocks of scenes."""
-    whole = (slice(None), slice(None))
-    groups = sharing_ground(grids)
-    if split.by == "scene":
-        labelled = [[name for name in group if name in truth.names] for group in groups]
-        pairs = zip(groups, labelled, strict=True)
-        return [[(name, whole) for name in group] for group, known in pairs if known]
-    for group in groups:
-        if len(group) > 1:
-            raise SplitError(
-                f"scenes {', '.join(group)} overlap on the ground, so their blocks would leak into one "
-                "another; set split.by to scene, which keeps such scenes together, or remove one of them"
-            )
-    least = size + 2 * split.buffer
-    units: list[Unit] = []
-    for name in truth.names:
-        values = truth.read(name)
-        for rows, columns in blocks(values.shape[0], values.shape[1], split.block):
-            square = values[rows, columns]
-            if min(square.shape) >= least and (square != IGNORE).any():
-                units.append([(name, (rows, columns))])
-    return units
-
-
-def _roles(
-    grids: dict[str, Grid], truth: Truth, size: int, split: Split, generator: np.random.Generator
-) -> dict[str, NDArray[np.uint8]]:
-    """Roles by pixel before any label is chosen: unlabelled, validation, test or none."""
-    units = _units(grids, truth, size, split)
-    parts = [max(1, round(share * len(units))) for share in (split.validation, split.test)]
-    if len(units) < sum(parts) + 1:
-        remedy = "set split.by to block" if split.by == "scene" else "make split.block smaller"
-        raise SplitError(
-            f"{len(units)} labelled {split.by}(s) that share no ground, but a split by {split.by} needs "
-            f"at least {sum(parts) + 1}: one to train on, {parts[0]} for validation, {parts[1]} for "
-            f"test; add labelled scenes, or {remedy}"
+        write_json(
+            folder / SUMMARY,
+            summary(split.by, windows, boards, ties, written, classes, notes, size),
         )
-    order = generator.permutation(len(units))
-    roles = {n: np.full((g.height, g.width), Role.UNLABELLED, np.uint8) for n, g in grids.items()}
-    for numbers, role in (
-        (order[: parts[0]], Role.VALIDATION),
-        (order[parts[0] : sum(parts)], Role.TEST),
-    ):
-        for name, (rows, columns) in (part for number in numbers for part in units[number]):
-            roles[name][rows, columns] = role
-    if split.by == "block":
-        roles = {name: with_buffer(array, split.buffer) for name, array in roles.items()}
-    for role in (Role.VALIDATION, Role.TEST):
-        if not any(((roles[n] == role) & (truth.read(n) != IGNORE)).any() for n in truth.names):
-            raise SplitError(
-                f"the {_SPLITS[role]} split holds no labelled pixel with data; raise "
-                f"split.{_SPLITS[role]}, make split.buffer smaller, or take another split.seed"
-            )
+
+
+def _count(
+    scene: Path, labels: Path, corners: NDArray[np.int64], size: int, classes: int, split: Split
+) -> _Counted:
+    with rasterio.open(scene / "optical.tif") as source:
+        grid = Grid.of(source)
+    side = split.block if split.cuts_scenes else None
+    board = Board.of(grid.height, grid.width, side, split.buffer)
+    label = labels / f"{scene.name}.tif"
+    if not label.exists():
+        nothing = np.zeros((len(corners), classes), np.int64)
+        return _Counted(grid, board, np.zeros(board.roles.shape, bool), nothing)
+    known = truth.known_labels(open_arrays(scene), label)
+    windows = truth.by_window(known, corners, size, classes)
+    return _Counted(grid, board, truth.by_block(known, board), windows)
+
+
+def _listed(records: Path, names: Sequence[str]) -> pd.DataFrame:
+    """The columns of the index of scenes that tie scenes or name their split, in the order of names."""
+    index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False).set_index("scene")
+    return index.reindex(index=list(names), columns=list(_LISTED)).fillna("")
+
+
+def _keys(names: Sequence[str], expression: str | None) -> list[str]:
+    """What the expression's first group, or all of it, matches in each name; "" where it does not."""
+    if expression is None:
+        return [""] * len(names)
+    matches = [re.search(expression, name) for name in names]
+    keys = [(m[1] if m.re.groups else m[0]) or "" if m else "" for m in matches]
+    if not any(keys):
+        raise SplitError(
+            f"split.group {expression!r} matches the name of no scene, such as {names[0]}; mend the "
+            "expression, or write null"
+        )
+    return keys
+
+
+def _deal(
+    counted: dict[str, _Counted],
+    ties: Ties,
+    words: Sequence[str],
+    size: int,
+    split: Split,
+    generator: np.random.Generator,
+) -> list[str]:
+    """Give every block its role; returns what is to be said about it."""
+    boards = {name: c.board for name, c in counted.items()}
+    held = {name: c.held for name, c in counted.items() if c.held.any()}
+    shares = split.validation, split.test
+    if split.by == "given":
+        return deal_given(boards, set(held), ties, words, split.validation, generator)
+    if split.by == "scene":
+        deal_scenes(boards, set(held), ties, shares, generator)
+    else:
+        least = size + 2 * split.buffer
+        chequered = split.by == "checkerboard"
+        deal_blocks(boards, held, ties, least, chequered, shares, generator)
+    return []
+
+
+def _roles(board: Board, shown: pd.DataFrame | None, size: int) -> NDArray[np.uint8]:
+    roles = board.raster()
+    if shown is not None:
+        for y, x, fold in shown[["y", "x", "labelled"]].itertuples(index=False):
+            roles[y : y + size, x : x + size] = _FOLDS[fold]
     return roles
 
 
-def _split_of(windows: pd.DataFrame, roles: dict[str, NDArray[np.uint8]], size: int) -> list[str]:
-    names = np.full(len(windows), "", object)
-    for scene, rows in windows.groupby("scene").indices.items():
-        corners = windows[["y", "x"]].to_numpy()[rows]
-        for role, word in _SPLITS.items():
-            names[rows[inside(roles[str(scene)], role, corners, size)]] = word
-    return list(names)
-
-
-def _budget(
-    windows: pd.DataFrame,
-    truth: Truth,
-    size: int,
-    classes: int,
-    split: Split,
-    generator: np.random.Generator,
-) -> list[int]:
-    """Index labels of the windows whose labels training may see, in the order of choice."""
-    pool = windows[(windows["split"] == "train") & windows["scene"].isin(truth.names)]
-    counts = np.zeros((len(pool), classes), np.int64)
-    for scene, rows in pool.groupby("scene").indices.items():
-        values = truth.read(str(scene))
-        for row in rows:
-            y, x = pool[["y", "x"]].iloc[row]
-            square = values[y : y + size, x : x + size]
-            counts[row] = np.bincount(square[square != IGNORE], minlength=classes)
-    worth = counts.sum(axis=1) >= split.min_labelled * size**2
-    pool, counts = pool[worth], counts[worth]
-    places = np.column_stack([pd.factorize(pool["scene"])[0], pool["y"], pool["x"]])
-    chosen = choose(counts, places, size, split.labelled_tiles or len(pool), generator)
-    if not chosen:
-        raise SplitError(
-            f"no window of {size} px in the training split has {split.min_labelled:.0%} of its pixels "
-            "labelled and with data; lower split.min_labelled or tile.size, or make split.block larger"
-        )
-    if split.labelled_tiles and len(chosen) < split.labelled_tiles:
-        raise SplitError(
-            f"split.labelled_tiles asks for {split.labelled_tiles} labelled tiles, but the training split "
-            f"holds {len(chosen)} that do not overlap and have {split.min_labelled:.0%} of their pixels "
-            f"labelled; set split.labelled_tiles to at most {len(chosen)}, or to null for all"
-        )
-    return [int(pool.index[i]) for i in chosen]
-
-
-def _label_the_rest(
-    windows: pd.DataFrame, roles: dict[str, NDArray[np.uint8]], truth: Truth, size: int
-) -> None:
-    """All other training windows of labelled scenes, but for those that see the calibration fold."""
-    rest = windows[
-        (windows["split"] == "train")
-        & (windows["labelled"] == "no")
-        & windows["scene"].isin(truth.names)
-    ]
-    for index, box in zip(rest.index, boxes(rest), strict=True):
-        square = roles[box.scene][box.y : box.y + size, box.x : box.x + size]
-        if not (square == Role.CALIBRATION).any():
-            windows.loc[index, "labelled"] = "train"
-            square[...] = Role.LABELLED
-
-
-def _write_rasters(
+def _write(
     folder: Path,
-    grids: dict[str, Grid],
-    roles: dict[str, NDArray[np.uint8]],
-    truth: Truth,
+    scene: Path,
+    label: Path | None,
+    grid: Grid,
+    roles: NDArray[np.uint8],
     scenes: Scenes,
-) -> NDArray[np.int64]:
-    """Roles of every scene and the labels inside the budget; returns labelled pixels by class."""
-    seen = np.zeros(len(scenes.label.names), np.int64)
-    for name, grid in grids.items():
-        _write(folder / ROLES / f"{name}.tif", grid, roles[name], None)
-        if name in truth.names:
-            visible = np.isin(roles[name], (Role.LABELLED, Role.CALIBRATION))
-            shown = np.where(visible, truth.read(name), np.uint8(IGNORE))
-            seen += np.bincount(shown[shown != IGNORE], minlength=len(seen))
-            _write(folder / LABELS / f"{name}.tif", grid, shown, scenes.label.colours)
-    return seen
+) -> Written:
+    """Roles of a scene and its labels inside the budget; returns what was written, counted."""
+    classes = len(scenes.label.names)
+    pixels = {word: np.zeros(classes, np.int64) for word in SPLITS}
+    shown = np.zeros(classes, np.int64)
+    _write_raster(folder / ROLES / f"{scene.name}.tif", grid, roles, None)
+    if label:
+        known = truth.known_labels(open_arrays(scene), label)
+        for word in SPLITS:
+            mine = in_split(roles, word)
+            if mine.any():
+                pixels[word] += truth.histogram(np.where(mine, known, np.uint8(IGNORE)), classes)
+        known[(roles != Role.LABELLED) & (roles != Role.CALIBRATION)] = IGNORE
+        shown += truth.histogram(known, classes)
+        if shown.any():
+            path = folder / LABELS / f"{scene.name}.tif"
+            _write_raster(path, grid, known, scenes.label.colours)
+    return Written(pixels, shown, leakage.distance(roles))
 
 
-def _write(path: Path, grid: Grid, raster: NDArray[np.uint8], colours: list[str] | None) -> None:
+def _write_raster(
+    path: Path, grid: Grid, raster: NDArray[np.uint8], colours: list[str] | None
+) -> None:
     strips = ((w, raster[None, w.row_off : w.row_off + w.height]) for w in grid.strips())
     table = rgb(colours) if colours else None
     write_strips(path, grid, strips, bands=1, dtype="uint8", nodata=IGNORE, colours=table)
-
-
-def _summary(
-    windows: pd.DataFrame,
-    roles: dict[str, NDArray[np.uint8]],
-    truth: Truth,
-    classes: list[str],
-    seen: NDArray[np.int64],
-    split: Split,
-) -> dict[str, Any]:
-    """The proof: who is where, how far apart, which classes each split holds."""
-    used = {name: windows.loc[windows["scene"] == name, "split"].unique() for name in roles}
-    held: dict[str, dict[str, int]] = {}
-    for role, word in _SPLITS.items():
-        counts = np.zeros(len(classes), np.int64)
-        for name in truth.names:
-            if role is not Role.UNLABELLED:
-                values = truth.read(name)[roles[name] == role]
-                counts += np.bincount(values[values != IGNORE], minlength=len(classes))
-        held[word] = dict(zip(classes, (seen if word == "train" else counts).tolist(), strict=True))
-    return {
-        "by": split.by,
-        "scenes": {name: "+".join(sorted(words)) or "none" for name, words in used.items()},
-        "windows": windows["split"].value_counts().sort_index().to_dict(),
-        "labelled_tiles": windows["labelled"].value_counts().sort_index().to_dict(),
-        "labelled_pixels": dict(zip(classes, seen.tolist(), strict=True)),
-        "pixels_by_class": held,
-        "absent_classes": {w: [c for c, n in held[w].items() if n == 0] for w in held},
-        "min_distance_px": _distance(roles),
-    }
-
-
-def _distance(roles: dict[str, NDArray[np.uint8]]) -> float | None:
-    """Smallest distance between training and held-out pixels, None where no scene holds both."""
-    found = []
-    for array in roles.values():
-        held_out = np.isin(array, (Role.VALIDATION, Role.TEST))
-        train = np.isin(array, (Role.UNLABELLED, Role.LABELLED, Role.CALIBRATION))
-        if held_out.any() and train.any():
-            found.append(float(ndimage.distance_transform_edt(~held_out)[train].min()))
-    return round(min(found), 3) if found else None

@@ -75,7 +75,7 @@ def front() -> int:
         f"scenes --out {r}/scenes",
         f"coregister --records {r}/scenes --out {r}/coregistered --labels-out {r}/labels",
         f"tile --coregistered {r}/coregistered --out {r}/tiles",
-        f"split --coregistered {r}/coregistered --tiles {r}/tiles --labels {r}/labels --out {r}/split",
+        f"split --records {r}/scenes --coregistered {r}/coregistered --tiles {r}/tiles --labels {r}/labels --out {r}/split",
     ):
         if status := main(words.split()):
             return status
