@@ -124,6 +124,21 @@ def test_units_of_the_bands_do_not_matter(tmp_path: Path) -> None:
     assert (ids == scaled).mean() > 0.99  # single precision may move a pixel
 
 
+def test_a_bright_pixel_changes_its_surroundings_alone(tmp_path: Path) -> None:
+    of = fields(96, 96, 8)
+    sar = np.random.default_rng(0).uniform(-13, -11, of.sar.shape).astype(np.float32)
+    optical = np.full_like(of.optical, 3000)
+    bright = sar.copy()
+    bright[0, 2, 2] = 20
+    ids, other = (segmented(scene(optical, s, of.valid), tmp_path) for s in (sar, bright))
+
+    def borders(ids: np.ndarray) -> np.ndarray:
+        far = ids[30:, 30:]
+        return np.stack([far[1:, 1:] != far[:-1, 1:], far[1:, 1:] != far[1:, :-1]])
+
+    assert (borders(ids) == borders(other)).mean() > 0.99
+
+
 def test_what_missing_pixels_hold_does_not_matter(tmp_path: Path) -> None:
     of = fields(60, 70, 4, holes=0.6)
     assert not of.valid.all()
