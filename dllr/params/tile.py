@@ -1,4 +1,4 @@
-"""Section `tile`: the windows that training sees."""
+"""Section `tile`: the windows that training sees, and the superpixels of each scene."""
 
 from typing import Annotated
 
@@ -8,12 +8,14 @@ from dllr.params.base import Section
 
 
 class Tile(Section):
-    """Window size and stride, and what makes a window worth keeping."""
+    """Window size and stride, what makes a window worth keeping, and how superpixels look."""
 
     size: Annotated[int, Field(ge=32, le=2048, multiple_of=16)]
     stride: Annotated[int, Field(ge=8)]
     min_valid: Annotated[float, Field(ge=0, le=1)]
     samples: Annotated[int, Field(ge=4, le=64)]
+    superpixel: Annotated[int, Field(ge=16, le=4096)]
+    compactness: Annotated[float, Field(gt=0, le=100)]
 
     @model_validator(mode="after")
     def _no_gaps(self) -> "Tile":

@@ -85,12 +85,3 @@ def thinned(
         np.add.at(count, rows[keep], known.reshape(-1, columns, factor).sum(axis=2))
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / count, np.nan).astype(np.float32), factor
-
-
-def decibel(values: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
-    """SAR values in dB; `db` and `dn` (no radiometric meaning) stay as they are. Zero power is no data."""
-    factor = {"amplitude": 20.0, "power": 10.0}.get(unit)
-    if factor is None:
-        return values
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(values > 0, factor * np.log10(values), np.nan).astype(np.float32)

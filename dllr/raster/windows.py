@@ -22,9 +22,12 @@ def boxes(index: pd.DataFrame) -> list[Box]:
 
 
 def positions(length: int, size: int, stride: int) -> list[int]:
-    """First pixels of windows that cover `length` px; the last one shifts inwards.
+    """First pixels of windows that cover `length` px.
 
-    A scene shorter than a window gets one window that reaches over its edge.
+    Windows start every `stride` px as long as they fit; one more ends on the last pixel unless the last
+    of these does. So with stride = size each pixel is in one window, but for the −length mod size px
+    before the one that shifted inwards: these are in two, and counts over windows hold them twice.
+    A scene shorter than a window gets one window that reaches over its edge; off it, all is missing.
     """
     if length <= size:
         return [0]

@@ -14,10 +14,11 @@ from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_jso
 from dllr.params.coregister import Coregister
 from dllr.params.scenes import Optical, Sar, Scenes
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
-from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.gridding import gridded, gridded_classes, thinned
 from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import RECORDS
+from dllr.raster.radiometry import decibel
 from dllr.raster.strips import opened
 from dllr.registration import mutual_information
 from dllr.registration.estimate import Estimate, Verdict, judge, record

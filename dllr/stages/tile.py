@@ -1,32 +1,39 @@
-"""Stage `tile`: index of the windows, and a sample of each window's pixels for band statistics.
+"""Stage `tile`: index of the windows, a sample of their pixels for band statistics, and superpixels.
 
 Nothing here depends on labels or budgets. Statistics are taken later, from the samples of the
-training windows alone.
+training windows alone. Each scene is finished on its own and kept in the work cache.
 """
 
+import zipfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dllr.errors import SplitError
-from dllr.files import atomic_dir
+from dllr.files import atomic_dir, link_or_copy, read_json
 from dllr.params.tile import Tile
 from dllr.raster.arrays import SceneArrays, open_arrays, scene_names
 from dllr.raster.parallel import over_scenes
-from dllr.raster.products import SAMPLES, WINDOWS
+from dllr.raster.products import SAMPLES, SUPERPIXELS, WINDOWS
+from dllr.raster.superpixels import write_superpixels
 from dllr.raster.windows import lattice, shares
+from dllr.workcache import work_dir
+
+MODALITIES = ("optical", "sar")
+REGIONS = {"superpixel", "compactness"}  # the parameters of superpixels; windows have the others
 
 
 def run(*, coregistered: Path, out: Path, tile: Tile) -> None:
-    """Write `out`/windows.parquet (scene, row, col, y, x, size, valid_optical, valid_sar) and
-    `out`/samples.npz: optical (N, B_o, n) and sar (N, B_s, n), NaN where there is no data."""
+    """Write `out`/windows.parquet (scene, row, col, y, x, size, valid_optical, valid_sar), samples.npz:
+    optical (N, B_o, n) and sar (N, B_s, n), NaN where there is no data, and superpixels/<scene>.tif."""
     names = scene_names(coregistered)
-    found = over_scenes(
-        lambda name: _windows(open_arrays(coregistered / name), tile), names, "tile"
-    )
-    index = pd.concat([windows for windows, _, _ in found], ignore_index=True)
+    done = over_scenes(partial(_scene, tile=tile), [coregistered / name for name in names], "tile")
+    windows = [folder for folder, _ in done]
+    index = pd.concat([pd.read_parquet(w / WINDOWS) for w in windows], ignore_index=True)
     if index.empty:
         raise SplitError(
             f"no window of {tile.size} px has {tile.min_valid:.0%} of its pixels with data; make "
@@ -34,33 +41,70 @@ def run(*, coregistered: Path, out: Path, tile: Tile) -> None:
         )
     with atomic_dir(out) as folder:
         index.to_parquet(folder / WINDOWS, index=False)
-        np.savez(
-            folder / SAMPLES,
-            optical=np.concatenate([optical for _, optical, _ in found]),
-            sar=np.concatenate([sar for _, _, sar in found]),
-        )
+        _join(windows, len(index), folder / SAMPLES)
+        for name, (_, superpixels) in zip(names, done, strict=True):
+            link_or_copy(superpixels, folder / SUPERPIXELS / f"{name}.tif")
 
 
-def _windows(
-    scene: SceneArrays, tile: Tile
-) -> tuple[pd.DataFrame, NDArray[np.float32], NDArray[np.float32]]:
+def _scene(folder: Path, tile: Tile) -> tuple[Path, Path]:
+    """The scene's windows (a folder) and superpixels (a file) in the work cache, made unless there."""
+    record = read_json(folder / "record.json")
+    windows = work_dir("tile", record, tile.model_dump(exclude=REGIONS)) / "windows"
+    if not windows.exists():
+        with atomic_dir(windows, keep=True) as made:
+            _write_windows(open_arrays(folder), tile, made)
+    superpixels = work_dir("tile", record, tile.model_dump(include=REGIONS)) / "superpixels.tif"
+    if not superpixels.exists():
+        write_superpixels(open_arrays(folder), superpixels, tile.superpixel, tile.compactness)
+    return windows, superpixels
+
+
+def _write_windows(scene: SceneArrays, tile: Tile, folder: Path) -> None:
     windows = lattice(scene.grid.height, scene.grid.width, tile.size, tile.stride)
     valid = np.asarray(scene.valid)
-    keep = shares(valid[0] | valid[1], windows, tile.size) >= tile.min_valid
-    windows = windows[keep]
+    windows = windows[shares(valid[0] | valid[1], windows, tile.size) >= tile.min_valid]
     index = pd.DataFrame(windows, columns=["row", "col", "y", "x"])
     index.insert(0, "scene", scene.name)
     index["size"] = tile.size
-    index["valid_optical"] = shares(valid[0], windows, tile.size)
-    index["valid_sar"] = shares(valid[1], windows, tile.size)
-    steps = ((np.arange(int(tile.samples**0.5)) + 0.5) * tile.size / int(tile.samples**0.5)).astype(
-        int
-    )
-    ys, xs = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
-    optical = np.full((len(windows), len(scene.optical_bands), len(ys)), np.nan, np.float32)
-    sar = np.full((len(windows), len(scene.sar_bands), len(ys)), np.nan, np.float32)
-    for i, (_, _, y, x) in enumerate(windows):
-        patch = scene.read(int(y), int(x), tile.size, tile.size)
-        optical[i] = np.where(patch.valid[0, ys, xs], patch.optical[:, ys, xs], np.nan)
-        sar[i] = np.where(patch.valid[1, ys, xs], patch.sar[:, ys, xs], np.nan)
-    return index, optical, sar
+    for modality, name in enumerate(MODALITIES):
+        index[f"valid_{name}"] = shares(valid[modality], windows, tile.size)
+    index.to_parquet(folder / WINDOWS, index=False)
+    for name, values in _samples(scene, windows, tile).items():
+        np.save(folder / f"{name}.npy", values)
+
+
+def _samples(
+    scene: SceneArrays, windows: NDArray[np.int64], tile: Tile
+) -> dict[str, NDArray[np.float32]]:
+    """Values (N, bands, n) on a square lattice of pixels in each window, NaN where there is no data.
+
+    Windows of one row share their lattice rows: each is read once, and no other pixel is.
+    """
+    side = int(tile.samples**0.5)
+    steps = ((np.arange(side) + 0.5) * tile.size / side).astype(int)
+    found = {
+        name: np.empty((len(windows), len(bands), side, side), np.float32)
+        for name, bands in zip(MODALITIES, (scene.optical_bands, scene.sar_bands), strict=True)
+    }
+    for y in np.unique(windows[:, 2]):
+        mine = np.flatnonzero(windows[:, 2] == y)
+        columns = windows[mine, 3][:, None] + steps
+        for row, step in enumerate(steps):
+            line = scene.read(int(y + step), 0, 1, int(columns.max()) + 1)
+            for name, values, known in zip(MODALITIES, line[:2], line.valid, strict=True):
+                seen = np.where(known[0, columns], values[:, 0, columns], np.nan)
+                found[name][mine, :, row] = np.moveaxis(seen, 0, 1)
+    return {name: values.reshape(*values.shape[:2], side**2) for name, values in found.items()}
+
+
+def _join(folders: list[Path], windows: int, target: Path) -> None:
+    """The samples of all scenes one after the other in an .npz, of which one scene is held at a time."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in MODALITIES:
+            first = np.load(folders[0] / f"{name}.npy")
+            header: dict[str, Any] = np.lib.format.header_data_from_array_1_0(first)
+            header["shape"] = (windows, *first.shape[1:])
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                for folder in folders:
+                    member.write(np.load(folder / f"{name}.npy").tobytes())

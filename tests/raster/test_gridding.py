@@ -14,7 +14,7 @@ from scipy import ndimage
 from dllr.errors import SceneError
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
-from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.gridding import gridded, gridded_classes, thinned
 from dllr.raster.image import Image
 from dllr.raster.strips import read_strips, validity
 from dllr.raster.survey import survey
@@ -107,15 +107,6 @@ def test_missing_means_every_band_or_not_a_number() -> None:
     bands = np.array([[[0, 0, 1, np.nan]], [[0, 5, 1, 1]]], np.float32)
     assert validity(bands, 0).tolist() == [[False, True, True, False]]
     assert validity(bands, None).tolist() == [[True, True, True, False]]
-
-
-def test_decibel_of_amplitude_and_power_agree_and_zero_is_no_data() -> None:
-    amplitude = np.array([0.0, 0.1, 1.0, 10.0], np.float32)
-    a, p = decibel(amplitude, "amplitude"), decibel(amplitude**2, "power")
-    assert np.isnan(a[0]) and np.isnan(p[0])
-    assert np.allclose(a[1:], [-20, 0, 20], atol=1e-4)
-    assert np.allclose(a[1:], p[1:], atol=1e-4)
-    assert np.array_equal(decibel(amplitude, "dn"), amplitude)
 
 
 @pytest.mark.parametrize("limit", [10**6, 2000, 500])

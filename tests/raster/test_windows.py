@@ -1,7 +1,6 @@
 """Windows cover a scene."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +22,38 @@ def test_windows_cover_every_pixel_and_stay_inside(length: int, size: int, strid
     assert length <= size or starts[-1] + size == length
 
 
-@given(st.integers(20, 90), st.integers(20, 90), st.integers(0, 2**31))
+def counts(classes: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
+    """Pixels of each of three classes (N, 3) in each window, by the shares that windows are kept by."""
+    found = [shares(classes == c, windows, size) * size**2 for c in range(3)]
+    return np.stack(found, axis=1)
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**31))
 def test_disjoint_windows_conserve_the_label_histogram(height: int, width: int, seed: int) -> None:
-    mask = (
-        np.random.default_rng(seed).random((height - height % 16 or 16, width - width % 16 or 16))
-        < 0.3
+    classes = np.random.default_rng(seed).integers(0, 3, (height, width))
+    size = 16
+    windows = lattice(height, width, size, size)
+    seen = np.zeros((height, width), int)
+    for _, _, y, x in windows:
+        seen[y : y + size, x : x + size] += 1
+    assert np.array_equal(
+        counts(classes, windows, size).sum(axis=0),
+        np.bincount(classes.ravel(), seen.ravel(), minlength=3),
     )
-    windows = lattice(*mask.shape, 16, 16)
-    assert shares(mask, windows, 16).sum() * 256 == pytest.approx(mask.sum())
+    twice = [
+        (np.arange(n) >= n // size * size - -n % size) & (np.arange(n) < n // size * size)
+        if n > size
+        else np.zeros(n, bool)
+        for n in (height, width)
+    ]
+    assert np.array_equal(seen, np.outer(1 + twice[0], 1 + twice[1]))
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
+def test_whole_windows_hold_each_pixel_once(rows: int, columns: int, seed: int) -> None:
+    classes = np.random.default_rng(seed).integers(0, 3, (16 * rows, 16 * columns))
+    windows = lattice(*classes.shape, 16, 16)
+    assert len(windows) == rows * columns
+    assert np.array_equal(
+        counts(classes, windows, 16).sum(axis=0), np.bincount(classes.ravel(), minlength=3)
+    )
