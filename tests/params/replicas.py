@@ -3,8 +3,7 @@
 What is known of each set, and from where, is in the head of its file in params/.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,32 +15,15 @@ SIDE = 64  # px, of a replica's patch; the real ones have 256
 BLOCK = 8  # px, side of the squares of one class
 UTM = "EPSG:32650"
 NOWHERE = Affine.identity()
-WHU = {10: "farmland", 20: "city", 30: "village", 40: "water", 50: "forest", 60: "road", 70: "others"}
-SIMPLE = ["forest", "shrubland", "savanna", "grassland", "wetlands", "croplands", "urban", "snow", "barren", "water"]  # fmt: skip
-IGBP = [1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 6, 8, 9, 10]  # simplified code of codes 1 to 17
-TEN_OF_13 = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
-
-
-@dataclass(frozen=True)
-class Replica:
-    """A set's writer and what the front of the chain must make of it.
-
-    write: into the folder of a download; meaning: raw label code → class, None = not known; fixed: scenes
-    whose split is given; together: scenes that no split may separate; missing: share of pixels without
-    data by (scene, modality); unplaced: what is said of the files as downloaded, where they need a place.
-    """
-
-    write: Callable[[Path], None]
-    scenes: Sequence[str]
-    classes: Sequence[str]
-    meaning: dict[int, str | None]
-    optical: Sequence[str]
-    sar: Sequence[str]
-    label: tuple[str, str]  # a scene and the path of its label file
-    fixed: dict[str, str] = field(default_factory=dict)
-    together: Sequence[set[str]] = ()
-    missing: dict[tuple[str, str], float] = field(default_factory=dict)
-    unplaced: str = ""
+WHU = {
+    10: "farmland",
+    20: "city",
+    30: "village",
+    40: "water",
+    50: "forest",
+    60: "road",
+    70: "others",
+}
 
 
 def save(
@@ -199,58 +181,3 @@ def terramesh(root: Path) -> None:
         save(folder / "optical.tif", painter.reflectance(12, np.int16), *place)
         save(folder / "sar.tif", painter.decibel(2), *place)
         save(folder / "label.tif", painter.codes(TERRA), *place)
-
-
-_IGBP = {code: SIMPLE[simple - 1] for code, simple in enumerate(IGBP, 1)}
-_PIE = ["background", "city", "road", "water", "forest", "farmland"]
-_YESEG = ["bare ground", "low vegetation", "trees", "houses", "water", "roads", "other"]
-_TERRA = ["water", "trees", "flooded vegetation", "crops", "built", "bare", "snow or ice", "rangeland"]
-_SEN12MS = {f"{s}_{roi}_p{p}" for (s, roi), patches in ROIS.items() for p in patches}
-
-REPLICAS = {
-    "whu_opt_sar": Replica(
-        whu_opt_sar, SHEETS, [*WHU.values()], {0: None, **WHU}, ["blue", "green", "red", "nir"],
-        ["SAR"], (SHEETS[0], f"lbl/{SHEETS[0]}.tif"),
-        fixed={"NH49E001014": "test", "NH50E007002": "test"},
-        missing={(SHEETS[0], "optical"): 0.125}, unplaced="has no CRS",
-    ),
-    "eerds_opt_sar": Replica(
-        eerds_opt_sar, [f"scene{n}" for n in range(6)], [*WHU.values()], {0: None, **WHU},
-        ["red", "green", "blue"], ["SAR"], ("scene0", "lbl/scene0.tif"),
-    ),
-    "dfc2020": Replica(
-        dfc2020, [f"ROIs0000_{s}_p{n}" for s, numbers in DFC.items() for n in numbers],
-        [c for c in SIMPLE if c not in ("savanna", "snow")],
-        {code: name for code, name in enumerate(SIMPLE, 1) if name not in ("savanna", "snow")},
-        TEN_OF_13, ["VV", "VH"],
-        ("ROIs0000_test_p0", "ROIs0000_test/dfc_0/ROIs0000_test_dfc_0_p0.tif"),
-        fixed={f"ROIs0000_validation_p{n}": "test" for n in DFC["validation"]},
-        together=[{"ROIs0000_test_p0", "ROIs0000_test_p57"}, {"ROIs0000_test_p512", "ROIs0000_test_p513"}],
-        unplaced="overlap",
-    ),
-    "sen12ms": Replica(
-        sen12ms, sorted(_SEN12MS), SIMPLE, {255: None, **_IGBP}, TEN_OF_13, ["VV", "VH"],
-        ("ROIs1158_spring_112_p30", "ROIs1158_spring/lc_112/ROIs1158_spring_lc_112_p30.tif"),
-        together=[{f"{s}_{roi}_p{p}" for p in patches} for (s, roi), patches in ROIS.items()],
-        missing={("ROIs1868_summer_146_p202", "sar"): 0.25},
-    ),
-    "pie_rgb_sar": Replica(
-        pie_rgb_sar, [str(n) for n in range(1, 7)], _PIE, dict(enumerate(_PIE)),
-        ["red", "green", "blue"], ["SAR"], ("1", "label/1.tif"), unplaced="has no CRS",
-    ),
-    "yeseg_opt_sar": Replica(
-        yeseg_opt_sar, [f"{a}_{n}" for a in AREAS for n in "12"], _YESEG,
-        {0: None, **dict(enumerate(_YESEG, 1))}, ["red", "green", "blue"], ["SAR"], ("1_1", "label/1/1.tif"),
-        together=[{f"{a}_1", f"{a}_2"} for a in AREAS], unplaced="no file under",
-    ),
-    "ombria": Replica(
-        ombria, [f"event{n}" for n in range(5)], ["dry", "flood"], {0: "dry", 1: "flood", 255: None},
-        ["swir_after", "nir_after", "green_after", "swir_before", "nir_before", "green_before"],
-        ["VV_after", "VV_before"], ("event0", "event0/label.tif"),
-    ),
-    "terramesh": Replica(
-        terramesh, [f"zone{z}" for z in (31, 33, 48, 50)], _TERRA, dict(zip(TERRA, _TERRA, strict=True)),
-        ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"],
-        ["VV", "VH"], ("zone31", "zone31/label.tif"),
-    ),
-}  # fmt: skip
