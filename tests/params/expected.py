@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import replicas
-from replicas import AREAS, DFC, ROIS, SHEETS, TERRA, WHU
+from replicas import AREAS, DFC, ROIS, ROWS, SHEETS, TERRA, WHU
 
 SIMPLE = ["forest", "shrubland", "savanna", "grassland", "wetlands", "croplands", "urban", "snow", "barren", "water"]  # fmt: skip
 IGBP = [1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 6, 8, 9, 10]  # simplified code of codes 1 to 17
@@ -55,7 +55,8 @@ EXPECTED = {
         replicas.whu_opt_sar, SHEETS, [*WHU.values()], {0: None, **WHU}, {"blue": 1, "green": 2, "red": 3, "nir": 4},
         {"SAR": 1}, (SHEETS[0], f"lbl/{SHEETS[0]}.tif"),
         fixed={"NH49E001014": "test", "NH50E007002": "test"},
-        missing={(SHEETS[0], "optical"): 0.125}, unplaced="has no CRS",
+        together=[set(row) for row in ROWS],
+        missing={("NH49E010015", "optical"): 0.125}, unplaced="has no CRS",
     ),
     "eerds_opt_sar": Expected(
         replicas.eerds_opt_sar, [f"scene{n}" for n in range(6)], [*WHU.values()], {0: None, **WHU},
@@ -68,7 +69,7 @@ EXPECTED = {
         TEN_OF_13, {"VV": 1, "VH": 2},
         ("ROIs0000_test_p0", "ROIs0000_test/dfc_0/ROIs0000_test_dfc_0_p0.tif"),
         fixed={f"ROIs0000_validation_p{n}": "test" for n in DFC["validation"]},
-        together=[{"ROIs0000_test_p0", "ROIs0000_test_p57"}, {"ROIs0000_test_p512", "ROIs0000_test_p513"}],
+        together=[{f"ROIs0000_test_p{n}" for n in run} for run in ((0, 57), (512, 513), (5126, 5127))],
         unplaced="overlap",
     ),
     "sen12ms": Expected(

@@ -65,11 +65,12 @@ class Painter:
         return np.kron(drawn, np.ones((BLOCK, BLOCK), dtype))[None]
 
 
-SHEETS = ["NH49E010015", "NH49E001013", "NH49E005014", "NH50E003001", "NI49E021010", "NH49E001014", "NH50E007002"]  # fmt: skip
+ROWS = [["NH49E010014", "NH49E010015"], ["NH49E005014", "NH49E005024"], ["NI49E021010", "NI49E021011"]]  # fmt: skip
+SHEETS = [*(sheet for row in ROWS for sheet in row), "NH49E001014", "NH50E007002"]
 
 
 def whu_opt_sar(root: Path) -> None:
-    """Seven whole sheets of a hundred, one without its SAR, no position, a hole in one."""
+    """Eight whole sheets of a hundred, one without its SAR, no position, a hole in one."""
     painter = Painter(64, 96)
     for name in [*SHEETS, "NH49E005023"]:
         optical = painter.bytes(4)
@@ -90,7 +91,7 @@ def eerds_opt_sar(root: Path) -> None:
         save(root / "lbl" / f"scene{number}.tif", painter.codes([0, *WHU]), *place)
 
 
-DFC = {"test": [0, 57, 512, 513, 5127], "validation": [0, 1, 985]}
+DFC = {"test": [0, 57, 512, 513, 5126, 5127], "validation": [0, 1, 985]}
 
 
 def dfc2020(root: Path) -> None:
@@ -112,12 +113,12 @@ ROIS = {("ROIs1158_spring", 63): (100, 101), ("ROIs1158_spring", 112): (30, 31),
 
 
 def sen12ms(root: Path) -> None:
-    """Patches of an ROI overlap by half; one SAR patch is not a number; labels have four bands."""
+    """Patches of an ROI overlap by half or lie apart; one SAR patch is not a number; labels have four bands."""
     painter = Painter()
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for place, ((season, roi), patches) in enumerate(ROIS.items()):
         for step, patch in enumerate(patches):
-            transform = at(place) @ Affine.translation(step * SIDE / 2, 0)
+            transform = at(place) @ Affine.translation(step * SIDE * (0.5 if place % 2 else 2), 0)
             sar = painter.decibel(2, np.float32)
             if (season, patch) == ("ROIs1868_summer", 202):
                 sar[:, :16] = np.nan
