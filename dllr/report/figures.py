@@ -18,16 +18,18 @@ from matplotlib.ticker import MaxNLocator
 
 INK = "#1f2328"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+PURPLE = "#cc79a7"
 _THEME = {
     INK: "currentColor",
     BLUE: "var(--blue)",
     ORANGE: "var(--orange)",
     GREEN: "var(--green)",
     VERMILION: "var(--vermilion)",
+    PURPLE: "var(--purple)",
 }
 HEADS = {"fused": BLUE, "optical": ORANGE, "sar": GREEN}
 _WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "text.color": INK,
     "axes.edgecolor": INK,
@@ -47,7 +49,7 @@ _STYLE: dict[Any, Any] = {
 def class_iou(iou: Mapping[str, Mapping[str, float | None]]) -> Figure:
     """Bars of IoU (0..1) by class, one bar a head: {head: {class: IoU, or None: no bar}}."""
     classes = list(next(iter(iou.values())))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _plot(height=0.7 + (0.16 * len(iou) + 0.14) * len(classes))
         thick = 0.8 / len(iou)
         for place, (head, values) in enumerate(iou.items()):
@@ -73,7 +75,7 @@ def miou_by_round(
     selected: int,
 ) -> Figure:
     """Mean IoU (0..1) by round: {head: {round: mIoU}} on test, {round: mIoU} on validation."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _plot(height=2.9)
         axes.axvline(selected, color=INK, alpha=0.12, linewidth=14, solid_capstyle="round")
         for (head, values), marker in zip(test.items(), "os^", strict=False):
@@ -91,7 +93,7 @@ def learning_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) 
     """Losses by optimiser step; NaN leaves a gap."""
     looks = zip((INK, BLUE, VERMILION), ("-", "--", "-."), (1.6, 1.3, 1.3), strict=True)
     marker = "." if len(steps) == 1 else None  # a line needs two points to be seen
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _plot(height=2.6)
         for (name, values), (colour, dashes, width) in zip(losses.items(), looks, strict=False):
             axes.plot(
@@ -113,7 +115,7 @@ def marginals(
     """Class shares (0..1) that were aimed at, and those of the labels before and after transport."""
     wanted, old, new = (100 * np.asarray(shares) for shares in (target, before, after))
     rows = np.arange(len(classes))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _plot(height=0.9 + 0.34 * len(classes))
         axes.hlines(rows, old, new, color=INK, alpha=0.35, linewidth=1.5)
         axes.plot(wanted, rows, "|", color=INK, markersize=15, markeredgewidth=2, label="target")
@@ -132,11 +134,11 @@ def svg(figure: Figure, name: str) -> str:
 
     Ink and colours become the page's own (`currentColor`, `var(--blue)`, ...), so that they follow
     light and dark. The size follows the place it stands in. Identifiers carry `name`, so that two
-    figures of one page do not meddle with one another.
+    figures of one page do not meddle with one another. Paths keep hundredths of a point.
     """
     text = StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata=nothing)
     drawing = text.getvalue()
     drawing = drawing[drawing.index("<svg") :]
@@ -145,6 +147,7 @@ def svg(figure: Figure, name: str) -> str:
     head, body = drawing.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
     assert box is not None, "matplotlib writes a viewBox"
+    body = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)
     body = re.sub(r' id="([^"]*)"', lambda found: found[0] if f"#{found[1]}" in body else "", body)
     return f"<svg {box[0]}>{body.strip()}"
 

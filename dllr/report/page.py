@@ -51,7 +51,16 @@ class Page:
         classes: name → colour `#rrggbb`.
         selected: the round in use.
         headline: scores of the round in use, fused head, and `gain`, its mIoU less that of round 0.
-        scenes: a row a scene: scene, splits, width, height, crs, labelled, verdict, shift, reason.
+        facts: column titles of what the index says of each scene's pixels.
+        scenes: a row a scene: scene, splits, width, height, crs, labelled, facts (shares, in the order
+            of `facts`), verdict, shift, reason.
+        audit: `warning` and `note` → total, left_out, and checks of (check, total, rows of (scene,
+            message)); None where no audit was made.
+        audit_file: name of the file that holds all of it.
+        warnings: sentences on the split.
+        ground: where the scenes lie, and close-ups.
+        roles: what the pixels of some scenes may be used for.
+        role_colours: name of a role → colour `#rrggbb`.
         windows: windows of each split.
         labelled_tiles: windows labelled for `train` and for `calibration`.
         pixels: split → class → labelled pixels; of train those in the budget.
@@ -71,7 +80,14 @@ class Page:
     classes: Mapping[str, str]
     selected: int
     headline: Mapping[str, float | None]
+    facts: Sequence[str]
     scenes: Sequence[Row]
+    audit: Mapping[str, Row] | None
+    audit_file: str
+    warnings: Sequence[str]
+    ground: Sequence[Chart]
+    roles: Sequence[Panel]
+    role_colours: Mapping[str, str]
     windows: Mapping[str, int]
     labelled_tiles: Mapping[str, int]
     pixels: Mapping[str, Mapping[str, int]]

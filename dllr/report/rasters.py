@@ -1,12 +1,17 @@
 """Thinned looks at rasters of any size: GDAL reads what it needs, never the scene."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import Resampling
+from rasterio.warp import transform
 
+from dllr.raster.grid import Grid
+from dllr.raster.partition import WGS84
+from dllr.report.footprints import Corners
 from dllr.report.panels import Band, Index
 
 
@@ -33,3 +38,15 @@ def index(path: Path, shape: tuple[int, int]) -> Index:
             1, out_shape=shape, resampling=Resampling.nearest
         )
         return picked
+
+
+def footprints(paths: Iterable[Path]) -> Corners:
+    """Longitudes and latitudes (N, 4, 2), in degrees, of the corners of rasters, in turn around each."""
+    found: list[Corners] = []
+    for path in paths:
+        with rasterio.open(path) as source:
+            grid = Grid.of(source)
+        edge = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
+        xs, ys = zip(*(grid.transform @ corner for corner in edge), strict=True)
+        found.append(np.column_stack(transform(grid.crs, WGS84, xs, ys)))
+    return np.array(found).reshape(-1, 4, 2)

@@ -5,11 +5,71 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from dllr.report.page import count
 
 HEADS = ("fused", "optical", "sar")
+FACTS = {  # column of the index → its title
+    "optical_nodata": "Optical without data, %",
+    "optical_masked": "Optical masked, %",
+    "sar_nodata": "SAR without data, %",
+    "sar_overlap": "Covered by SAR, %",
+}
+_ROWS = 40  # of a level of the audit; all are in its file
 _FEW = 5  # test scenes below which a mean over them says little about others
+
+
+def scene_rows(
+    index: pd.DataFrame, splits: Mapping[str, str], evidence: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """One row a scene; facts that the index leaves empty are None."""
+    facts = [column for column in FACTS if column in index]
+    return [
+        {
+            "scene": row["scene"],
+            "splits": splits.get(row["scene"], "none").split("+"),
+            "width": int(row["width"]),
+            "height": int(row["height"]),
+            "crs": row["crs"],
+            "labelled": row["label"] != "",
+            "facts": [float(row[column]) if row[column] else None for column in facts],
+            "verdict": evidence[row["scene"]]["verdict"],
+            "shift": evidence[row["scene"]].get("shift_px"),
+            "reason": evidence[row["scene"]]["reason"],
+        }
+        for row in index.to_dict("records")
+    ]
+
+
+def audit(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Level → how much was found, by check, and the first of it.
+
+    Where there is more than fits, every check gives its first rows in turn, and the rarest comes
+    first: a check that was met a thousand times hides no other.
+
+    Args:
+        found: texts, columns level (`warning` or `note`), scene (empty: all of them), check, message.
+    """
+    levels = {}
+    for level in ("warning", "note"):
+        rows = found[found["level"] == level].sort_values(["check", "scene"], ignore_index=True)
+        total = rows["check"].value_counts()
+        turn = rows.groupby("check").cumcount().sort_values(kind="stable")
+        some = rows.loc[turn.index[:_ROWS].sort_values()] if len(rows) > _ROWS else rows
+        levels[level] = {
+            "total": len(rows),
+            "left_out": len(rows) - len(some),
+            "checks": [
+                {
+                    "check": check,
+                    "total": int(total[check]),
+                    "rows": part[["scene", "message"]].to_dict("records"),
+                }
+                for check, part in sorted(some.groupby("check"), key=lambda g: total[g[0]])
+            ],
+        }
+    return levels
 
 
 def score_rows(

@@ -15,8 +15,8 @@ from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Scenes
 from dllr.raster.partition import Role
-from dllr.raster.products import HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
-from dllr.report import charts, panels, rasters, tables
+from dllr.raster.products import AUDIT, HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
+from dllr.report import charts, panels, rasters, splitmap, tables
 from dllr.report.page import Page, Panel, Picture, render
 
 
@@ -67,7 +67,16 @@ def run(
     fused = metrics["rounds"][str(selected)]
     colours = {name: scenes.label.classes[name].colour for name in names}
     root = Path(scenes.root)
-    rows = _scene_rows(index, summary["scenes"], coregistered)
+    evidence = {
+        name: read_json(coregistered / name / "record.json")["registration"]
+        for name in index["scene"]
+    }
+    rows = tables.scene_rows(index, summary["scenes"], evidence)
+    corners = rasters.footprints(split / ROLES / f"{row['scene']}.tif" for row in rows)
+    placed = [
+        splitmap.Scene(row["scene"], row["splits"], row["labelled"], corners[place])
+        for place, row in enumerate(rows)
+    ]
     matrix = _matrix(confusion, names)
     ranked = _ranked(by_scene, names, selected, summary["scenes"])
     sections = {"model": model, "train": train, "warmup": warmup}
@@ -80,7 +89,17 @@ def run(
         classes=colours,
         selected=selected,
         headline=tables.headline(metrics["rounds"], selected),
+        facts=[title for column, title in tables.FACTS.items() if column in index],
         scenes=rows,
+        audit=_audit(records / AUDIT),
+        audit_file=AUDIT,
+        warnings=summary.get("warnings", []),
+        ground=splitmap.overview(placed),
+        roles=[
+            _roles(scene, split / ROLES / f"{scene}.tif", report.picture_size)
+            for scene in splitmap.shown(placed, report.pictures)
+        ],
+        role_colours=dict(splitmap.ROLES.values()),
         windows=summary["windows"],
         labelled_tiles=summary["labelled_tiles"],
         pixels=summary["pixels_by_class"],
@@ -134,26 +153,10 @@ def _named(path: Path) -> pd.DataFrame:
     return table
 
 
-def _scene_rows(
-    index: pd.DataFrame, splits: Mapping[str, str], coregistered: Path
-) -> list[dict[str, Any]]:
-    rows = []
-    for row in index.to_dict("records"):
-        evidence = read_json(coregistered / row["scene"] / "record.json")["registration"]
-        rows.append(
-            {
-                "scene": row["scene"],
-                "splits": splits.get(row["scene"], "none").split("+"),
-                "width": int(row["width"]),
-                "height": int(row["height"]),
-                "crs": row["crs"],
-                "labelled": row["label"] != "",
-                "verdict": evidence["verdict"],
-                "shift": evidence.get("shift_px"),
-                "reason": evidence["reason"],
-            }
-        )
-    return rows
+def _audit(path: Path) -> dict[str, dict[str, Any]] | None:
+    if not path.exists():
+        return None
+    return tables.audit(pd.read_csv(path, dtype=str, keep_default_na=False))
 
 
 def _matrix(counts: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -180,6 +183,12 @@ def _ranked(
     for scene, counts in used.groupby("scene"):
         found[str(scene)] = scores(_matrix(counts, names), names)["miou"]
     return dict(sorted(found.items(), key=lambda item: (item[1] is None, -(item[1] or 0), item[0])))
+
+
+def _roles(scene: str, path: Path, size: int) -> Panel:
+    index = rasters.index(path, rasters.shape_within(path, size))
+    uri = panels.data_uri(splitmap.roles(index), photo=False)
+    return Panel(scene, uri, splitmap.roles_in_words(scene, index))
 
 
 def _picture(

@@ -16,6 +16,7 @@ from dllr.evaluation.confusion import confusion, scores
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Label, LandClass, Optical, Sar, Scenes
+from dllr.raster.partition import Role
 from dllr.stages import report
 
 CLASSES = {
@@ -84,8 +85,14 @@ def make(
     simulated: bool = True,
     size: int = 192,
     absent: str | None = "others",
+    audit: Sequence[tuple[str, str, str, str]] | None = (),
+    warnings: Sequence[str] | None = None,
 ) -> SmallRun:
-    """Write results of round 0..`rounds` for the scenes of `splits`: {name: split}."""
+    """Write results of round 0..`rounds` for the scenes of `splits`: {name: split}.
+
+    audit: rows of level, scene, check and message; None where no audit was made.
+    warnings: of the split; None where the split says nothing of them.
+    """
     rng = np.random.default_rng(5)
     numbers = [str(number) for number in range(rounds + 1)]
     counted: list[dict[str, Any]] = []
@@ -94,12 +101,10 @@ def make(
         actual = _cover(rng, size, NAMES.index(absent) if absent else None)
         _write_images(folder / "coregistered" / scene, rng, actual, bands, place)
         labelled = scene not in unlabelled
-        role = {"train": 0, "validation": 3, "test": 4, "test+train": 4}[split]
         if labelled:
             _raster(folder / "labels" / f"{scene}.tif", actual[None], nodata=255)
-        _raster(
-            folder / "split" / "roles" / f"{scene}.tif", np.full((1, size, size), role, np.uint8)
-        )
+        roles = _roles(split, size, labelled)
+        _raster(folder / "split" / "roles" / f"{scene}.tif", roles[None], nodata=255, place=place)
         for number in numbers:
             for head, worse in HEADS.items():
                 wrong = 0.30 + worse - 0.06 * int(number) + 0.03 * place
@@ -114,7 +119,10 @@ def make(
         sure = np.where(actual == 255, 255, sure).astype(np.uint8)
         _raster(folder / "maps" / scene / "class.tif", predicted[None], nodata=255)
         _raster(folder / "maps" / scene / "confidence.tif", sure[None], nodata=255)
-    _write_tables(folder, splits, unlabelled, size)
+    _write_tables(folder, splits, unlabelled, size, warnings)
+    if audit is not None:
+        found = pd.DataFrame(audit, columns=["level", "scene", "check", "message"])
+        found.to_csv(folder / "scenes" / "audit.csv", index=False)
     _write_evaluation(folder / "evaluation", total, numbers, counted)
     for number in numbers[1:]:
         _json(folder / "rounds" / number / "labels.json", _transport())
@@ -143,6 +151,20 @@ def _cover(rng: np.random.Generator, size: int, absent: int | None) -> np.ndarra
     index = np.argmax(fields, axis=0).astype(np.uint8)
     index[: size // 6, : size // 5] = 255
     return index
+
+
+def _roles(split: str, size: int, labelled: bool) -> np.ndarray:
+    """Roles of a scene: its left half tests and its right half trains, where it does both."""
+    number = {"train": Role.UNLABELLED, "validation": Role.VALIDATION}.get(split, Role.TEST)
+    roles = np.full((size, size), number, np.uint8)
+    if "train" in split:
+        half = size // 2 if split == "test+train" else 0
+        roles[:, half:] = Role.UNLABELLED
+        roles[:, max(half - 8, 0) : half + 8 * (half > 0)] = Role.NONE
+        if labelled:
+            roles[size // 4 : size // 3, -size // 6 :] = Role.LABELLED
+            roles[size // 2 : size // 2 + size // 12, -size // 6 :] = Role.CALIBRATION
+    return roles
 
 
 def _mistaken(rng: np.random.Generator, actual: np.ndarray, share: float) -> np.ndarray:
@@ -177,7 +199,11 @@ def _write_images(
 
 
 def _write_tables(
-    folder: Path, splits: Mapping[str, str], unlabelled: Sequence[str], size: int
+    folder: Path,
+    splits: Mapping[str, str],
+    unlabelled: Sequence[str],
+    size: int,
+    warnings: Sequence[str] | None,
 ) -> None:
     index = pd.DataFrame(
         {
@@ -188,13 +214,16 @@ def _write_tables(
             "width": size,
             "height": size,
             "crs": "EPSG:32650",
+            "optical_nodata": 0.0333,
+            "sar_nodata": 0.0333,
+            "sar_overlap": 0.9 + 0.01 * place,
         }
-        for scene in splits
+        for place, scene in enumerate(splits)
     )
     (folder / "scenes").mkdir(parents=True)
     index.to_csv(folder / "scenes" / "index.csv", index=False)
     pixels = {name: 12_345 // (place + 1) for place, name in enumerate(NAMES)}
-    summary = {
+    summary: dict[str, Any] = {
         "by": "scene",
         "scenes": dict(splits),
         "windows": {"test": 40, "train": 120, "validation": 40},
@@ -202,8 +231,10 @@ def _write_tables(
         "labelled_pixels": pixels,
         "pixels_by_class": dict.fromkeys(("train", "validation", "test"), pixels),
         "absent_classes": {"train": ["road"], "validation": [], "test": []},
-        "min_distance_px": None,
+        "min_distance_px": 16.0 if "test+train" in splits.values() else None,
     }
+    if warnings is not None:
+        summary["warnings"] = list(warnings)
     _json(folder / "split" / "summary.json", summary)
 
 
@@ -276,8 +307,13 @@ def _long(matrix: np.ndarray, **facts: Any) -> list[dict[str, Any]]:
 
 
 def _raster(
-    path: Path, values: np.ndarray, nodata: float | None = None, names: Sequence[str] = ()
+    path: Path,
+    values: np.ndarray,
+    nodata: float | None = None,
+    names: Sequence[str] = (),
+    place: int = 0,
 ) -> None:
+    """A raster of 5 m pixels; `place` counts the scenes from west to east."""
     path.parent.mkdir(parents=True, exist_ok=True)
     profile = {
         "driver": "GTiff",
@@ -286,7 +322,7 @@ def _raster(
         "width": values.shape[2],
         "dtype": values.dtype,
         "crs": "EPSG:32650",
-        "transform": from_origin(500_000, 3_400_000, 5, 5),
+        "transform": from_origin(500_000 + 6 * place * values.shape[2], 3_400_000, 5, 5),
         "nodata": nodata,
     }
     with rasterio.open(path, "w", **profile) as target:

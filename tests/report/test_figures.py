@@ -35,7 +35,14 @@ def test_same_figure_same_text(name: str) -> None:
 def test_ink_and_colours_are_the_pages_own(name: str) -> None:
     text = figures.svg(drawn()[name], name)
     assert "currentColor" in text
-    for colour in (figures.INK, figures.BLUE, figures.ORANGE, figures.GREEN, figures.VERMILION):
+    for colour in (
+        figures.INK,
+        figures.BLUE,
+        figures.ORANGE,
+        figures.GREEN,
+        figures.VERMILION,
+        figures.PURPLE,
+    ):
         assert colour not in text
 
 

@@ -80,7 +80,7 @@ def test_links_lead_to_sections(page: str) -> None:
     outline = Outline(page)
     identifiers = {found.get("id") for _, found in outline.tags}
     links = [link["href"] for link in outline.all("a")]
-    assert len(links) == 8
+    assert len(links) == 10
     assert {f"#{name}" for name in identifiers} >= set(links)
 
 
@@ -94,15 +94,101 @@ def test_every_scene_round_head_and_class_is_there(page: str) -> None:
 def test_every_picture_has_words(page: str) -> None:
     outline = Outline(page)
     pictures = [picture for picture in outline.all("img") if picture["src"] != "data:,"]
-    assert len(pictures) == 6 + 4  # a scene with a label and one without
+    assert len(pictures) == 6 + 4 + 4  # a scene with a label, one without, and roles of four
     assert all(picture["alt"] for picture in pictures)
     charts = [found for _, found in outline.tags if found.get("role") == "img"]
-    assert len(charts) == len(list(outline.all("svg"))) == 2 + 3 + 2
+    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2
     assert all(chart["aria-label"] for chart in charts)
 
 
 def test_a_scene_without_labels_says_so(page: str) -> None:
     assert text(page).count("no label") == 2
+
+
+def section(page: str, name: str) -> str:
+    """A section of the page, markup and all."""
+    start = page.index(f'<section id="{name}">')
+    return page[start : page.index("</section>", start)]
+
+
+def test_the_split_is_shown_on_the_ground_and_by_pixels(page: str) -> None:
+    split = section(page, "split")
+    assert (
+        "train: 2 (plain, hill); validation: 1 (river); test: 1 (coast); mixed: 1 (forest)" in split
+    )
+    assert 'alt="forest, split: training, unlabelled 46 %, test 46 %, none 9 %"' in split
+    shown = text(split)
+    assert "at least 16 px apart" in shown
+    for said in (
+        "Train windows 120",
+        "Test windows 40",
+        "Labelled windows 12",
+        "Calibration windows 4",
+    ):
+        assert said in shown
+    assert "warnings" not in split
+
+
+def test_scenes_that_hold_one_split_each_have_no_distance(tmp_path: Path) -> None:
+    small = make(tmp_path / "results", splits={"one": "train", "two": "test"}, rounds=0, size=64)
+    split = text(section(small.build(tmp_path / "out"), "split"))
+    assert "lie in different scenes" in split
+    assert "Least distance" not in split
+
+
+def test_warnings_of_the_split_are_said(tmp_path: Path) -> None:
+    said = ["Scenes <a> and b share ground.", "The test split is small."]
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64, warnings=said)
+    split = section(small.build(tmp_path / "out"), "split")
+    assert re.findall(r"<li>(.*?)</li>", split) == ["Scenes &lt;a&gt; and b share ground.", said[1]]
+
+
+def test_an_audit_without_findings_says_so(page: str) -> None:
+    audit = section(page, "audit")
+    assert "Nothing to remark" in audit
+    assert "<table" not in audit and "<details" not in audit
+
+
+def test_findings_are_grouped_and_notes_folded(tmp_path: Path) -> None:
+    clouds = [("warning", f"s{i:02}", "cloud", f"{i}% cloud; mask it") for i in range(50)]
+    others = [("warning", "", "grid offset", "half a pixel <off>"), ("note", "one", "haze", "thin")]
+    small = make(
+        tmp_path / "results", splits={"one": "test"}, rounds=0, size=64, audit=[*clouds, *others]
+    )
+    page = small.build(tmp_path / "out")
+    assert Outline(page).open == []
+    warnings, notes = section(page, "audit").split("<details>")
+    shown = text(warnings)
+    assert "51 warnings" in shown
+    assert "grid offset 1 all scenes half a pixel &lt;off&gt; cloud 50 s00 0% cloud" in shown
+    assert "s38" in shown and "s39" not in shown
+    assert "11 more in audit.csv" in shown
+    assert "haze" not in warnings
+    assert "haze 1 one thin" in text(notes)
+
+
+def test_notes_alone_are_no_warnings(tmp_path: Path) -> None:
+    note = [("note", "one", "haze", "thin")]
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64, audit=note)
+    audit = text(section(small.build(tmp_path / "out"), "audit"))
+    assert "No warnings. 1 note" in audit and "Nothing" not in audit
+
+
+def test_without_an_audit_nothing_is_claimed(tmp_path: Path) -> None:
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64, audit=None)
+    page = small.build(tmp_path / "out")
+    assert "audit" not in page and "Nothing to remark" not in page
+
+
+def test_facts_of_the_index_are_columns_of_the_scenes(page: str) -> None:
+    scenes = section(page, "scenes")
+    heads = re.findall(r'<button type="button">(.*?)</button>', scenes)
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", scenes)
+    cells = [re.findall(r"<t[hd].*?</t[hd]>", row) for row in rows]
+    assert {len(row) for row in cells} == {len(heads)}
+    place = heads.index("Covered by SAR, %")
+    assert [text(row[place]).strip() for row in cells] == ["90.0", "91.0", "92.0", "93.0", "94.0"]
+    assert "Optical masked, %" not in heads
 
 
 def test_the_round_in_use_is_marked(page: str) -> None:

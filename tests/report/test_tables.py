@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +26,54 @@ def test_only_the_fused_head_was_validated() -> None:
         (1, "optical", None),
         (1, "sar", None),
     ]
+
+
+def found(level: str, **checks: int) -> pd.DataFrame:
+    """So many rows of each check."""
+    rows = [
+        (level, f"s{i:04}", name, f"{name} {i}") for name, n in checks.items() for i in range(n)
+    ]
+    return pd.DataFrame(rows, columns=["level", "scene", "check", "message"])
+
+
+def shown(level: dict[str, Any]) -> dict[str, int]:
+    return {group["check"]: len(group["rows"]) for group in level["checks"]}
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 60), max_size=6))
+def test_what_was_found_is_shown_or_counted(checks: dict[str, int]) -> None:
+    level = tables.audit(found("warning", **checks).sample(frac=1, random_state=0))["warning"]
+    assert level["total"] == sum(checks.values())
+    assert (
+        sum(shown(level).values()) == min(40, level["total"]) == level["total"] - level["left_out"]
+    )
+    assert {group["check"]: group["total"] for group in level["checks"]} == checks
+    for group in level["checks"]:
+        first = [f"s{i:04}" for i in range(len(group["rows"]))]
+        assert [row["scene"] for row in group["rows"]] == first
+
+
+def test_a_common_check_hides_no_rare_one() -> None:
+    level = tables.audit(found("warning", cloud=6000, grid=3, zebra=1))["warning"]
+    assert shown(level) == {"zebra": 1, "grid": 3, "cloud": 36}
+    assert list(shown(level)) == ["zebra", "grid", "cloud"]
+    assert level["left_out"] == 5964
+
+
+def test_warnings_and_notes_are_told_apart() -> None:
+    both = pd.concat([found("warning", cloud=2), found("note", haze=3)])
+    levels = tables.audit(both)
+    assert (shown(levels["warning"]), shown(levels["note"])) == ({"cloud": 2}, {"haze": 3})
+
+
+def test_a_fact_the_index_lacks_is_no_column_and_an_empty_one_no_number() -> None:
+    facts = {"optical_nodata": "0.25", "sar_overlap": ""}
+    size = {"label": "", "width": "3", "height": "2", "crs": "EPSG:4326"}
+    index = pd.DataFrame([{"scene": "one", **size, **facts}])
+    evidence = {"one": {"verdict": "kept", "reason": "asked for"}}
+    (row,) = tables.scene_rows(index, {}, evidence)
+    assert row["facts"] == [0.25, None]
+    assert row["splits"] == ["none"]
 
 
 def test_shares_are_of_the_row() -> None:
