@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import transform
 
 from dllr.raster.grid import Grid
-from dllr.raster.partition import WGS84
+from dllr.raster.ground import WGS84
 from dllr.report.footprints import Corners
 from dllr.report.panels import Band, Index
 

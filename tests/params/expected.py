@@ -68,7 +68,6 @@ EXPECTED = {
         {code: name for code, name in enumerate(SIMPLE, 1) if name not in ("savanna", "snow")},
         TEN_OF_13, {"VV": 1, "VH": 2},
         ("ROIs0000_test_p0", "ROIs0000_test/dfc_0/ROIs0000_test_dfc_0_p0.tif"),
-        fixed={f"ROIs0000_validation_p{n}": "test" for n in DFC["validation"]},
         together=[{f"ROIs0000_test_p{n}" for n in run} for run in ((0, 57), (512, 513), (5126, 5127))],
         unplaced="overlap",
     ),

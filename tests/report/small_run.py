@@ -129,15 +129,18 @@ def make(
     land = {name: LandClass(codes=[i + 1], colour=c) for i, (name, c) in enumerate(CLASSES.items())}
     settings = Scenes(
         root=root,
+        list="params/lists/everything.csv",
+        incomplete="refuse",
         optical=Optical(
             pattern="{scene}/optical.tif",
             bands={name: i + 1 for i, name in enumerate(bands)},
             scale=1e-4,
             offset=0.0,
             nodata=None,
+            mask=None,
         ),
-        sar=Sar(pattern="{scene}/sar.tif", bands={"VV": 1}, unit="db", nodata=None),
-        label=Label(pattern="{scene}/label.tif", classes=land, ignore=[0]),
+        sar=Sar(pattern="{scene}/sar.tif", bands={"VV": 1}, unit="db", nodata=None, mask=None),
+        label=Label(pattern="{scene}/label.tif", band=1, classes=land, ignore=[0]),
     )
     chain = {number: int(number) - 1 for number in numbers[1:]}
     return SmallRun(folder, chain, settings, simulated)
