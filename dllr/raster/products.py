@@ -5,7 +5,6 @@ AUDIT = "audit.csv"  # scenes: what is worth a look
 RECORDS = "records"  # scenes: a JSON record a scene
 WINDOWS = "windows.parquet"  # tile, split: a row a window
 SAMPLES = "samples.npz"  # tile: pixels that band statistics are taken from
-SUPERPIXELS = "superpixels"  # tile: regions that look alike, a raster a scene
 ROLES = "roles"  # split: what each pixel may be used for
 LABELS = "labels"  # split: labels inside the budget
 SUMMARY = "summary.json"  # split, pseudo_label: what was decided

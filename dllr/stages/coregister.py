@@ -96,6 +96,7 @@ def _write_images(
             "scale": optical.scale,
             "offset": optical.offset,
             "registration": registration,
+            "sources": {kind: _hashes(facts[kind]) for kind in ("optical", "sar")},
         },
     )
 
@@ -165,6 +166,11 @@ def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
             colours=rgb(scenes.label.colours),
         )
     return target
+
+
+def _hashes(file: dict[str, Any]) -> list[str]:
+    """SHA-256 of an image, and of its mask if it has one: where the scene came from."""
+    return [file["sha256"], *([file["mask"]["sha256"]] if file["mask"] else [])]
 
 
 def _content(file: dict[str, Any]) -> dict[str, Any]:

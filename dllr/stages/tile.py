@@ -18,7 +18,7 @@ from dllr.files import atomic_dir, link_or_copy, read_json
 from dllr.params.tile import Tile
 from dllr.raster.arrays import SceneArrays, open_arrays, scene_names
 from dllr.raster.parallel import over_scenes
-from dllr.raster.products import SAMPLES, SUPERPIXELS, WINDOWS
+from dllr.raster.products import SAMPLES, WINDOWS
 from dllr.raster.superpixels import write_superpixels
 from dllr.raster.windows import lattice, shares
 from dllr.workcache import work_dir
@@ -27,9 +27,12 @@ MODALITIES = ("optical", "sar")
 REGIONS = {"superpixel", "compactness"}  # the parameters of superpixels; windows have the others
 
 
-def run(*, coregistered: Path, out: Path, tile: Tile) -> None:
-    """Write `out`/windows.parquet (scene, row, col, y, x, size, valid_optical, valid_sar), samples.npz:
-    optical (N, B_o, n) and sar (N, B_s, n), NaN where there is no data, and superpixels/<scene>.tif."""
+def run(*, coregistered: Path, out: Path, superpixels_out: Path, tile: Tile) -> None:
+    """Write `out`/windows.parquet (scene, row, col, y, x, size, valid_optical, valid_sar) and samples.npz
+    (optical (N, B_o, n), sar (N, B_s, n), NaN where there is no data), and `superpixels_out`/<scene>.tif.
+
+    Superpixels are an output of their own: other ones change neither the split nor the warm-up.
+    """
     names = scene_names(coregistered)
     done = over_scenes(partial(_scene, tile=tile), [coregistered / name for name in names], "tile")
     windows = [folder for folder, _ in done]
@@ -42,8 +45,9 @@ def run(*, coregistered: Path, out: Path, tile: Tile) -> None:
     with atomic_dir(out) as folder:
         index.to_parquet(folder / WINDOWS, index=False)
         _join(windows, len(index), folder / SAMPLES)
+    with atomic_dir(superpixels_out) as folder:
         for name, (_, superpixels) in zip(names, done, strict=True):
-            link_or_copy(superpixels, folder / SUPERPIXELS / f"{name}.tif")
+            link_or_copy(superpixels, folder / f"{name}.tif")
 
 
 def _scene(folder: Path, tile: Tile) -> tuple[Path, Path]:

@@ -74,7 +74,7 @@ def front() -> int:
     for words in (
         f"scenes --out {r}/scenes",
         f"coregister --records {r}/scenes --out {r}/coregistered --labels-out {r}/labels",
-        f"tile --coregistered {r}/coregistered --out {r}/tiles",
+        f"tile --coregistered {r}/coregistered --out {r}/tiles --superpixels-out {r}/superpixels",
         f"split --records {r}/scenes --coregistered {r}/coregistered --tiles {r}/tiles --labels {r}/labels --out {r}/split",
     ):
         if status := main(words.split()):

@@ -69,7 +69,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 def run(settings: Tile = TILE, out: str = "tiles") -> None:
-    tile.run(coregistered=Path("scenes"), out=Path(out), tile=settings)
+    tile.run(
+        coregistered=Path("scenes"),
+        out=Path(out),
+        superpixels_out=Path("superpixels"),
+        tile=settings,
+    )
 
 
 def test_windows_and_their_samples_are_those_of_the_scene() -> None:
@@ -106,10 +111,10 @@ def test_a_window_without_data_is_left_out() -> None:
 
 def test_each_scene_has_superpixels_on_its_grid() -> None:
     run()
-    assert sorted(p.name for p in Path("tiles/superpixels").iterdir()) == ["a.tif", "b.tif"]
+    assert sorted(p.name for p in Path("superpixels").iterdir()) == ["a.tif", "b.tif"]
     for name in "ab":
         scene = open_arrays(Path("scenes", name))
-        with rasterio.open(f"tiles/superpixels/{name}.tif") as source:
+        with rasterio.open(f"superpixels/{name}.tif") as source:
             assert Grid.of(source) == scene.grid
             assert np.array_equal(source.read(1) > 0, scene.valid.any(axis=0))
 
@@ -117,11 +122,11 @@ def test_each_scene_has_superpixels_on_its_grid() -> None:
 def test_an_added_scene_costs_only_itself(calls: dict[str, list[str]]) -> None:
     run()
     assert [sorted(made) for made in calls.values()] == [["a", "b"]] * 2
-    before = Path("tiles/superpixels/a.tif").stat().st_ino
+    before = Path("superpixels/a.tif").stat().st_ino
     add("c")
     run()
     assert [made[2:] for made in calls.values()] == [["c"]] * 2
-    assert Path("tiles/superpixels/a.tif").stat().st_ino == before
+    assert Path("superpixels/a.tif").stat().st_ino == before
     assert pd.read_parquet("tiles/windows.parquet")["scene"].unique().tolist() == ["a", "b", "c"]
 
 
@@ -176,7 +181,7 @@ def test_outputs_do_not_depend_on_what_the_cache_held() -> None:
 def test_a_scene_without_windows_still_has_superpixels() -> None:
     run(TILE.model_copy(update={"min_valid": 0.7}))  # b is too narrow for that
     assert set(pd.read_parquet("tiles/windows.parquet")["scene"]) == {"a"}
-    assert Path("tiles/superpixels/b.tif").exists()
+    assert Path("superpixels/b.tif").exists()
 
 
 def test_scenes_too_small_for_any_window_are_refused() -> None:
