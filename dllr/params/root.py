@@ -50,6 +50,24 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _sar_has_the_unit_and_the_bands(self) -> "Params":
+        settings, sar = self.coregister, self.scenes.sar
+        radiometric = {
+            "speckle": settings.speckle != "none", "clip": settings.clip, "ratio": settings.ratio
+        }  # fmt: skip
+        if sar.unit == "dn" and (asked := [key for key, value in radiometric.items() if value]):
+            raise ValueError(
+                f"coregister.{asked[0]} needs backscatter, but scenes.sar.unit is dn, numbers without "
+                "radiometric meaning; declare the unit, or switch it off"
+            )
+        for band in settings.ratio or []:
+            if band not in sar.bands:
+                raise ValueError(
+                    f"coregister.ratio names the band {band}; scenes.sar.bands has {', '.join(sar.bands)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _block_holds_a_tile(self) -> "Params":
         if self.split.cuts_scenes and self.split.block < self.tile.size + 2 * self.split.buffer:
             raise ValueError(

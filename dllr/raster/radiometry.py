@@ -15,8 +15,9 @@ from scipy.ndimage import binary_erosion
 
 from dllr.errors import SceneError
 from dllr.raster.grid import Grid, write_strips
+from dllr.raster.image import Image, strips
 from dllr.raster.speckle import FILTERS
-from dllr.raster.strips import opened, read_strips
+from dllr.raster.strips import opened
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -74,9 +75,7 @@ def ratio(first: Floats, second: Floats) -> Floats:
 
 
 def despeckle(
-    path: Path,
-    bands: list[int],
-    nodata: float | None,
+    image: Image,
     unit: str,
     target: Path,
     *,
@@ -85,11 +84,11 @@ def despeckle(
     looks: float,
     border: int,
 ) -> None:
-    """Write the bands of a SAR file, filtered, as a GeoTIFF on the same grid, in linear power.
+    """Write the bands of a SAR image, filtered, as a GeoTIFF on the same grid, in linear power.
 
-    Bands are numbered from 1 in the order given; float32, NaN = missing. What the file calls missing,
-    and zero power, neither contributes nor is filled. `border` px next to pixels that are missing in
-    every band, and next to the image's edge, are taken away before the filter sees them. The file is
+    Bands are numbered from 1 in the order given; float32, NaN = missing. What the file or its mask calls
+    missing, and zero power, neither contributes nor is filled. `border` px next to pixels that are missing
+    in every band, and next to the image's edge, are taken away before the filter sees them. The file is
     read in strips with a margin: memory is bounded, and the result is that of the whole image at once.
 
     filter: a name in FILTERS, or `none`: the border is taken away and nothing else; the only choice
@@ -100,20 +99,18 @@ def despeckle(
     """
     margin = border + (window // 2 if filter != "none" else 0)
     step = partial(_filtered, unit=unit, filter=filter, window=window, looks=looks, rim=border)
-    with opened(path) as source:
+    with opened(image.path) as source:
         grid = Grid.of(source)
-        strips = _with_margins(read_strips(source, bands, nodata), margin)
-        write_strips(
-            target,
-            grid,
-            (
-                (place, step(values, valid)[:, rows])
-                for place, (values, valid, rows) in zip(grid.strips(), strips, strict=True)
-            ),
-            bands=len(bands),
-            dtype="float32",
-            nodata=float("nan"),
-        )
+    pairs = ((strip.values, strip.valid) for strip in strips(image))
+    with_margins = zip(grid.strips(), _with_margins(pairs, margin), strict=True)
+    write_strips(
+        target,
+        grid,
+        ((place, step(values, valid)[:, rows]) for place, (values, valid, rows) in with_margins),
+        bands=len(image.bands),
+        dtype="float32",
+        nodata=float("nan"),
+    )
 
 
 def _filtered(
@@ -132,14 +129,14 @@ def _filtered(
 
 
 def _with_margins(
-    strips: Iterator[tuple[NDArray[Any], Mask]], margin: int
+    pairs: Iterator[tuple[NDArray[Any], Mask]], margin: int
 ) -> Iterator[tuple[NDArray[Any], Mask, slice]]:
     """Each strip with up to `margin` ≤ STRIP rows of its neighbours, and which rows are its own."""
-    current: tuple[NDArray[Any], ...] | None = next(strips)
+    current: tuple[NDArray[Any], ...] | None = next(pairs)
     assert current is not None
     above = tuple(part[..., :0, :] for part in current)
     while current is not None:
-        following = next(strips, None)
+        following = next(pairs, None)
         rows = margin if following is not None else 0
         below = (part[..., :rows, :] for part in following or current)
         values, valid = (

@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 
 from dllr.errors import SceneError
 from dllr.raster.grid import STRIP, Grid
+from dllr.raster.image import Image
 from dllr.raster.radiometry import border, clipped, decibel, despeckle, power, ratio
 from dllr.raster.speckle import FILTERS
 
@@ -91,7 +92,7 @@ def test_strips_make_up_the_whole_to_the_bit(
 ) -> None:
     path, raw = swath
     target = tmp_path / "filtered.tif"
-    despeckle(path, [2, 1], None, "amplitude", target, filter=name, window=9, looks=3.0, border=px)
+    despeckle(Image(path, (2, 1)), "amplitude", target, filter=name, window=9, looks=3.0, border=px)
     linear = raw[::-1].astype(np.float32) ** 2
     kept = (linear > 0) & border((raw > 0).any(axis=0), px)
     expected = np.where(kept, linear, np.nan)
@@ -116,7 +117,9 @@ def test_what_the_settings_call_missing_is_no_backscatter(tmp_path: Path) -> Non
     ) as target:  # fmt: skip
         target.write(values)
     out = tmp_path / "b.tif"
-    despeckle(tmp_path / "a.tif", [1], -99, "db", out, filter="lee", window=5, looks=4, border=0)
+    despeckle(
+        Image(tmp_path / "a.tif", (1,), -99), "db", out, filter="lee", window=5, looks=4, border=0
+    )
     with rasterio.open(out) as result:
         found = result.read(1)
     assert np.isnan(found[:, :5]).all()
@@ -128,9 +131,9 @@ def test_digital_numbers_lose_their_border_and_nothing_else(
 ) -> None:
     path, raw = swath
     out = tmp_path / "b.tif"
-    despeckle(path, [1, 2], None, "dn", out, filter="none", window=7, looks=1, border=2)
+    despeckle(Image(path, (1, 2)), "dn", out, filter="none", window=7, looks=1, border=2)
     kept = border((raw > 0).any(axis=0), 2)
     with rasterio.open(out) as result:
         assert np.array_equal(result.read(), np.where(kept, raw, np.nan), equal_nan=True)
     with pytest.raises(SceneError, match="dn have no linear power"):
-        despeckle(path, [1], None, "dn", out, filter="lee", window=7, looks=1, border=2)
+        despeckle(Image(path, (1,)), "dn", out, filter="lee", window=7, looks=1, border=2)
