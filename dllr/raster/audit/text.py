@@ -8,6 +8,7 @@ from dllr.raster.audit.examine import Examined
 from dllr.raster.audit.finding import LEVELS, Finding, percent
 from dllr.raster.audit.geometry import same_crs
 from dllr.raster.audit.labels import known_share
+from dllr.raster.sources import Source
 
 EACH = 3  # scenes with the same finding that are told one by one; the others are only named
 HEAD = (
@@ -19,7 +20,7 @@ HEAD = (
 def text(examined: Examined, label: Label) -> str:
     """A row a scene; errors, warnings and notes; the classes."""
     known = {record["scene"]: record for record in examined.records}
-    rows = [_scene(source.name, known.get(source.name)) for source in examined.sources]
+    rows = [_scene(source, known.get(source.name)) for source in examined.sources]
     parts = [*_table(HEAD, rows)]
     for level in LEVELS:
         found = [finding for finding in examined.findings if finding.level == level]
@@ -27,14 +28,15 @@ def text(examined: Examined, label: Label) -> str:
     return "\n".join([*parts, "", *_classes(examined.records, label)])
 
 
-def _scene(name: str, record: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _scene(source: Source, record: Mapping[str, Any] | None) -> tuple[str, ...]:
+    listed = source.split, source.group
     if record is None:
-        return (name, *["?"] * (len(HEAD) - 1))
+        return (source.name, *["?"] * (len(HEAD) - 3), *listed)
     optical, sar = record["optical"], record["sar"]
     offset, known = record["offset"], known_share(record)
     other = "other grid" if same_crs(optical, sar) else "other CRS"
     return (
-        name,
+        source.name,
         f"{optical['width']} × {optical['height']}",
         optical["crs"] if optical["crs"].startswith("EPSG:") else "other",
         f"{optical['pixel_size']:.3g}",
@@ -45,8 +47,7 @@ def _scene(name: str, record: Mapping[str, Any] | None) -> tuple[str, ...]:
             for share in ("nodata_share", "masked_share")
         ),
         "no label" if known is None else percent(known),
-        record["split"],
-        record["group"],
+        *listed,
     )
 
 

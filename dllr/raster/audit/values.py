@@ -115,7 +115,7 @@ def saturated(image: Record, names: list[str]) -> Iterator[Finding]:
     top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else None
     cut = []
     for name, band in zip(names, image["values"], strict=True):
-        if band["min"] == band["max"] or band["max"] in filled:
+        if band["min"] == band["max"] or _is_one(band["max"], filled):
             continue
         if band["at_max"] > (SATURATED_TYPE if band["max"] == top else SATURATED):
             cut.append(f"{name} {percent(band['at_max'])} at {band['max']:g}")
@@ -223,6 +223,11 @@ def scaling(image: Record, scale: float, offset: float, remedy: str) -> Iterator
 def _fills(image: Record) -> dict[float, float]:
     """Values other than 0 that are taken for nodata, with their shares."""
     return {value: share for value, share in image["fills"] if value and share > FILLED}
+
+
+def _is_one(value: float | None, filled: Mapping[float, float]) -> bool:
+    """Single precision holds 1e20 as another number."""
+    return value is not None and any(np.isclose(value, fill, rtol=1e-6) for fill in filled)
 
 
 def _bands(names: Any) -> str:
