@@ -103,6 +103,7 @@ def _people(words: Sequence[str]) -> int:
     taken.add_argument("name", help=f"one of: {', '.join(use.names())}")
     taken.add_argument("--overwrite", action="store_true", help="even where params.yaml was edited")
     actions.add_parser("show", help="print params.yaml after checking it")
+    commands.add_parser("audit", help="look over the scene folder: what is wrong, what is doubtful")
     commands.add_parser("track", help="post to MLflow what is missing there")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
@@ -119,6 +120,16 @@ def _params(given: Any) -> int:
     return 0
 
 
+def _audit(_: Any) -> int:
+    from dllr.raster.audit.examine import examine
+    from dllr.raster.audit.text import text
+
+    scenes = load.load().scenes
+    examined = examine(scenes)
+    print(text(examined, scenes.label))
+    return int(any(finding.level == "error" for finding in examined.findings))
+
+
 def _track(_: Any) -> int:
     from dllr import tracking
 
@@ -133,4 +144,9 @@ def _study(given: Any) -> int:
     return 0
 
 
-_ACTIONS: dict[str, Callable[[Any], int]] = {"params": _params, "track": _track, "study": _study}
+_ACTIONS: dict[str, Callable[[Any], int]] = {
+    "params": _params,
+    "audit": _audit,
+    "track": _track,
+    "study": _study,
+}

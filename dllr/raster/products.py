@@ -1,7 +1,7 @@
 """Names of the files inside the stages' output folders, for those who write and those who read them."""
 
 INDEX = "index.csv"  # scenes: a row a scene
-AUDIT = "audit.csv"  # scenes: what is worth a look
+AUDIT = "audit.csv"  # scenes: a row a finding
 RECORDS = "records"  # scenes: a JSON record a scene
 WINDOWS = "windows.parquet"  # tile, split: a row a window
 SAMPLES = "samples.npz"  # tile: pixels that band statistics are taken from

@@ -1,4 +1,4 @@
-"""What is in a file: its grid, type, missing pixels and content hash, from one pass over its pixels."""
+"""What is in a file: its grid, values, missing pixels and content hash, from one pass over its pixels."""
 
 from pathlib import Path
 from typing import Any
@@ -7,23 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform, transform_bounds
 
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
 from dllr.raster.image import Image, strips
+from dllr.raster.profile import Profile
 from dllr.raster.strips import opened
 
+EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84
 EXACT = 2**24  # largest whole number up to which float32 holds all
 
 
-def survey(image: Image) -> dict[str, Any]:
-    """Read every pixel of an image once: its grid, type, share of missing pixels and content hash.
+def survey(image: Image, setting: str = "scenes.optical or scenes.sar") -> dict[str, Any]:
+    """Read every pixel of an image once: its grid, type, values, missing pixels and content hash.
+
+    setting: section of params.yaml that messages point to.
 
     Raises:
-        SceneError: the file cannot be read to its end, has no CRS, or lacks a band.
+        SceneError: the file cannot be read to its end, has no CRS, or lacks a band; or its mask does.
     """
-    record = _facts(image.path, image.bands, "scenes.optical or scenes.sar")
+    record = _facts(image.path, image.bands, f"the bands of {setting}")
+    mask = image.mask and _facts(image.mask.path, (image.mask.band,), f"{setting}.mask.band")
+    nodata = record["nodata"] if image.nodata is None else image.nodata
+    profile = Profile(record["height"], record["width"], nodata)
     missing = masked = 0
     for strip in strips(image):
         missing += int(np.count_nonzero(~strip.valid))
@@ -31,25 +38,24 @@ def survey(image: Image) -> dict[str, Any]:
         values = strip.values
         if values.dtype.itemsize > 2 and np.issubdtype(values.dtype, np.integer):
             _check_exact(image.path, values, strip.valid)
+        profile.add(strip.window.row_off, values, strip.valid)
     pixels = record["width"] * record["height"]
-    mask = image.mask and {
-        "path": image.mask.path.as_posix(),
-        "sha256": file_digest(image.mask.path),
-    }
     return record | {
-        "mask": mask,
+        "mask": mask and {"path": mask["path"], "sha256": mask["sha256"]},
         "nodata_share": round(missing / pixels, 6),
         "masked_share": round(masked / pixels, 6),
+        **profile.record(),
     }
 
 
 def survey_label(path: Path, band: int) -> dict[str, Any]:
     """The same of a label file, whose codes are counted."""
     record = _facts(path, (band,), "scenes.label.band")
+    record.pop("nodata")
     codes = dict[int, int]()
     # Of a label, its codes say what is known, not its nodata value.
     for strip in strips(Image(path, (band,), nodata=float("nan"))):
-        found, counts = np.unique(strip.values[0][strip.valid], return_counts=True)
+        found, counts = _unique(strip.values[0][strip.valid])
         if (found != np.round(found)).any():
             raise SceneError(
                 f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
@@ -70,7 +76,7 @@ def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
         if max(bands) > source.count:
             raise SceneError(
                 f"{path} has {source.count} band(s), but band {max(bands)} is asked for; "
-                f"mend the bands of {setting} in params.yaml"
+                f"mend {setting} in params.yaml"
             )
         if np.issubdtype(np.dtype(source.dtypes[0]), np.complexfloating):
             raise SceneError(f"{path} holds complex values; convert it to amplitude or power first")
@@ -84,10 +90,39 @@ def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
             "dtype": source.dtypes[0],
             "crs": source.crs.to_string(),
             "transform": list(source.transform)[:6],
+            "pixel_size": round(_pixel_size(source), 4),
+            "nodata": float(source.nodata) if _finite(source.nodata) else None,
             "scaling": sorted(
                 map(list, {(source.scales[b - 1], source.offsets[b - 1]) for b in bands})
             ),
         }
+
+
+def _unique(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Values that occur and how often; bytes are counted, not sorted."""
+    if values.dtype != np.uint8:
+        return np.unique(values, return_counts=True)
+    counts = np.bincount(values)
+    return np.flatnonzero(counts), counts[counts > 0]
+
+
+def _finite(nodata: float | None) -> bool:
+    return nodata is not None and bool(np.isfinite(nodata))
+
+
+def _pixel_size(source: Any) -> float:
+    """Side in metres on the ground of a square as large as the pixel in the middle, whatever the CRS."""
+    column, row = source.width / 2, source.height / 2
+    corners = [
+        source.transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))
+    ]
+    east, north = map(np.array, transform(source.crs, "EPSG:4326", *zip(*corners, strict=True)))
+    turn = (east[1:] - east[0] + 180) % 360 - 180  # also across the date line
+    sides = np.radians([turn, north[1:] - north[0]])
+    bend = 1 - FLAT * np.sin(np.radians(north[0])) ** 2
+    # Radii of curvature along the parallel and along the meridian.
+    radii = np.cos(np.radians(north[0])) / np.sqrt(bend), (1 - FLAT) / bend**1.5
+    return float(EARTH * np.sqrt(abs(np.linalg.det(sides) * radii[0] * radii[1])))
 
 
 def _check_exact(path: Path, values: NDArray[np.integer], valid: NDArray[np.bool_]) -> None:
