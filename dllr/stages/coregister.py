@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dllr.execution import threads as cores
 from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
 from dllr.params.coregister import Coregister
 from dllr.params.scenes import Optical, Sar, Scenes
+from dllr.raster.arrays import Layer, array_strips, arrays_of, write_arrays
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
-from dllr.raster.gridding import decibel, gridded, gridded_classes, thinned
+from dllr.raster.gridding import as_stored, decibel, gridded, gridded_classes, thinned
 from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import RECORDS
@@ -29,7 +31,10 @@ def run(
 ) -> None:
     """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
     facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
-    images = over_scenes(partial(_images, scenes=scenes, settings=coregister), facts, "coregister")
+    # Fewer scenes than cores: the modalities of a scene are made side by side too.
+    each = 2 if cores() > len(facts) else 1
+    work = partial(_images, scenes=scenes, settings=coregister, threads=each)
+    images = over_scenes(work, facts, "coregister")
     with atomic_dir(out) as folder:
         for scene, done in zip(facts, images, strict=True):
             link_tree(done, folder / scene["scene"])
@@ -39,50 +44,29 @@ def run(
                 link_or_copy(_label(scene, scenes), folder / f"{scene['scene']}.tif")
 
 
-def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister) -> Path:
+def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister, threads: int) -> Path:
     """The scene's folder in the work cache, made unless it is there already."""
     identity = [facts["scene"], _content(facts["optical"]), _content(facts["sar"])]
     work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
     done = work / "images"
     if not done.exists():
         with atomic_dir(done, keep=True) as folder:
-            _write_images(folder, facts, scenes, settings, key=work.name)
+            _write_images(folder, facts, scenes, settings, threads, key=work.name)
     return done
 
 
 def _write_images(
-    folder: Path, facts: dict[str, Any], scenes: Scenes, settings: Coregister, key: str
+    folder: Path,
+    facts: dict[str, Any],
+    scenes: Scenes,
+    settings: Coregister,
+    threads: int,
+    key: str,
 ) -> None:
-    grid, optical = _grid(facts), scenes.optical
-    image = _image(facts["optical"], optical)
-    with opened(image.path) as source:
-        missing = source.nodata if optical.nodata is None else optical.nodata
-    dtype = facts["optical"]["dtype"]
-    empty = _empty(np.dtype(dtype), missing)
-    strips = gridded(image, grid)
-    write_strips(
-        folder / "optical.tif",
-        grid,
-        ((w, np.where(np.isfinite(v), v, empty).astype(dtype)) for w, v in strips),
-        bands=len(optical.bands),
-        dtype=dtype,
-        nodata=None if missing is None and not facts["optical"]["nodata_share"] else empty,
-        descriptions=optical.bands,
-        tags={"scale": repr(optical.scale), "offset": repr(optical.offset)},
-    )
+    """Record, arrays and GeoTIFFs. The arrays are co-gridded once; the GeoTIFFs, from which they can be
+    remade, are written from them."""
+    grid = _grid(facts)
     estimate, verdict = _estimate(facts, scenes, settings, grid)
-    write_strips(
-        folder / "sar.tif",
-        grid,
-        _sar(
-            facts, scenes, grid, estimate.matrix if estimate and verdict.word == "applied" else None
-        ),
-        bands=len(scenes.sar.bands),
-        dtype="float32",
-        nodata=float("nan"),
-        descriptions=scenes.sar.bands,
-        tags={"unit": "dn" if scenes.sar.unit == "dn" else "dB"},
-    )
     registration = {"estimator": settings.estimator}
     registration |= record(estimate, verdict, (grid.height, grid.width))
     write_json(
@@ -90,13 +74,49 @@ def _write_images(
         {
             "scene": facts["scene"],
             "key": key,
-            "optical_bands": list(optical.bands),
+            "optical_bands": list(scenes.optical.bands),
             "sar_bands": list(scenes.sar.bands),
-            "scale": optical.scale,
-            "offset": optical.offset,
+            "scale": scenes.optical.scale,
+            "offset": scenes.optical.offset,
             "registration": registration,
         },
     )
+    matrix = estimate.matrix if estimate and verdict.word == "applied" else None
+    optical, sar = _optical_layer(facts, scenes), _sar_layer(facts, scenes, grid, matrix)
+    arrays = arrays_of(folder, lambda target: write_arrays(target, grid, optical, sar, threads))
+    reflectance = {"scale": repr(scenes.optical.scale), "offset": repr(scenes.optical.offset)}
+    unit = {"unit": "dn" if scenes.sar.unit == "dn" else "dB"}
+    for name, layer, bands, tags in (
+        ("optical", optical, scenes.optical.bands, reflectance),
+        ("sar", sar, scenes.sar.bands, unit),
+    ):
+        write_strips(
+            folder / f"{name}.tif",
+            grid,
+            array_strips(arrays / f"{name}.npy", grid),
+            bands=layer.bands,
+            dtype=layer.dtype,
+            nodata=layer.nodata,
+            descriptions=bands,
+            tags=tags,
+        )
+
+
+def _optical_layer(facts: dict[str, Any], scenes: Scenes) -> Layer:
+    file = facts["optical"]
+    image = _image(file, scenes.optical)
+    with opened(image.path) as source:
+        missing = source.nodata if image.nodata is None else image.nodata
+    empty = _empty(np.dtype(file["dtype"]), missing)
+    nodata = None if missing is None and not file["nodata_share"] else empty
+    return Layer(as_stored(image, empty), len(image.bands), file["dtype"], nodata)
+
+
+def _sar_layer(
+    facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None
+) -> Layer:
+    strips = _sar(facts, scenes, grid, matrix)
+    return Layer(strips, len(scenes.sar.bands), "float32", float("nan"))
 
 
 def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
