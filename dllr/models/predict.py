@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dllr.models.batch import stacked
 from dllr.models.checkpoint import Trained
 from dllr.models.network import HEADS, Network
-from dllr.raster.arrays import Patch, SceneArrays
+from dllr.raster.arrays import Crop, SceneArrays
 from dllr.raster.windows import positions
 
 BATCH = 8  # windows a forward pass; bounds the memory
@@ -60,27 +61,24 @@ def _row(
     heads: tuple[str, ...],
 ) -> Iterator[NDArray[np.float32]]:
     for first in range(0, len(xs), BATCH):
-        patches = [scene.read(y, x, trained.size, trained.size) for x in xs[first : first + BATCH]]
-        yield from window_logits(trained, network, patches, device, heads)
+        crops = [scene.crop(y, x, trained.size, trained.size) for x in xs[first : first + BATCH]]
+        yield from window_logits(trained, network, crops, device, heads)
 
 
 @torch.no_grad()
 def window_logits(
     trained: Trained,
     network: Network,
-    patches: Sequence[Patch],
+    crops: Sequence[Crop],
     device: torch.device,
     heads: tuple[str, ...] = HEADS,
 ) -> NDArray[np.float32]:
     """Logits (N, heads, K, h, w) of windows of one size; a window without any data gives zeros."""
-    shape = len(patches), len(heads), len(trained.classes), *patches[0].valid.shape[1:]
+    shape = len(crops), len(heads), len(trained.classes), *crops[0].valid.shape[1:]
     found = np.zeros(shape, np.float32)
-    seen = [i for i, patch in enumerate(patches) if patch.valid.any()]
+    seen = [i for i, crop in enumerate(crops) if crop.valid.any()]
     if seen:
-        optical, sar, valid = (
-            torch.from_numpy(np.stack([patches[i][part] for i in seen])).to(device)
-            for part in range(3)
-        )
+        optical, sar, valid = stacked([crops[i] for i in seen], device)
         out = network(trained.optical(optical), trained.sar(sar), valid)
         found[seen] = torch.stack([out[head] for head in heads], 1).float().cpu().numpy()
     return found

@@ -1,21 +1,27 @@
-"""Co-registered scenes as memory-mapped arrays: a cache beside the GeoTIFFs, remade when missing."""
+"""Co-registered scenes as arrays of their own files: a cache beside the GeoTIFFs, remade when missing."""
 
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from dllr.files import WORK, atomic_dir, digest, read_json
 from dllr.raster.grid import Grid
-from dllr.raster.strips import read_strips
+from dllr.raster.rows import create, read_rows, write_rows
+from dllr.raster.strips import validity
 from dllr.workcache import code_digest
+
+MODALITIES = ("optical", "sar")
 
 
 class Patch(NamedTuple):
-    """A window of a scene. Missing values are 0; `valid` tells them apart.
+    """A window of a scene in physical units. Missing values are 0; `valid` tells them apart.
 
     optical: (B_o, h, w) float32 reflectance; sar: (B_s, h, w) float32 dB (or dn);
     valid: (2, h, w) bool, optical and SAR.
@@ -24,6 +30,28 @@ class Patch(NamedTuple):
     optical: NDArray[np.float32]
     sar: NDArray[np.float32]
     valid: NDArray[np.bool_]
+
+
+class Crop(NamedTuple):
+    """A window of a scene as stored: reflectance is optical × scale + offset, and what is missing may
+    hold anything.
+
+    Inside the scene these are views of the file: what copies them into a batch reads them.
+    """
+
+    optical: NDArray[Any]
+    sar: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    scale: float
+    offset: float
+
+    def physical(self) -> Patch:
+        """The same in physical units."""
+        optical = self.optical.astype(np.float32) * np.float32(self.scale)
+        optical += np.float32(self.offset)
+        optical[:, ~self.valid[0]] = 0
+        sar = np.where(self.valid[1], self.sar, np.float32(0))
+        return Patch(optical, sar, np.asarray(self.valid))
 
 
 @dataclass(frozen=True)
@@ -40,23 +68,71 @@ class SceneArrays:
     sar: NDArray[np.float32]
     valid: NDArray[np.bool_]
 
-    def read(self, y: int, x: int, height: int, width: int) -> Patch:
+    def crop(self, y: int, x: int, height: int, width: int) -> Crop:
         """The window whose first row and column are y and x; what lies off the scene is missing."""
         rows = slice(max(0, y), min(self.grid.height, y + height))
         columns = slice(max(0, x), min(self.grid.width, x + width))
-        before_y, before_x = rows.start - y, columns.start - x
-        pad = (
-            (0, 0),
-            (before_y, height - before_y - (rows.stop - rows.start)),
-            (before_x, width - before_x - (columns.stop - columns.start)),
-        )
-        valid = np.asarray(self.valid[:, rows, columns])
-        optical = self.optical[:, rows, columns].astype(np.float32) * np.float32(self.scale)
-        optical = np.where(valid[0], optical + np.float32(self.offset), 0)
-        sar = np.where(valid[1], self.sar[:, rows, columns], 0)
-        if any(sum(p) for p in pad):
-            optical, sar, valid = (np.pad(a, pad) for a in (optical, sar, valid))
-        return Patch(optical.astype(np.float32), sar.astype(np.float32), valid)
+        arrays: tuple[NDArray[Any], ...] = self.optical, self.sar, self.valid
+        parts = [array[:, rows, columns] for array in arrays]
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        if shape != (height, width):
+            before = rows.start - y, columns.start - x
+            pad = [(b, n - b - s) for b, n, s in zip(before, (height, width), shape, strict=True)]
+            parts = [np.pad(part, ((0, 0), *pad)) for part in parts]
+        optical, sar, valid = parts
+        return Crop(optical, sar, valid, self.scale, self.offset)
+
+    def read(self, y: int, x: int, height: int, width: int) -> Patch:
+        """The same window in physical units."""
+        return self.crop(y, x, height, width).physical()
+
+
+class Layer(NamedTuple):
+    """One modality on the grid: strips (window, values (bands, rows, columns)) from top to bottom, and
+    the value of pixels without data (None: every pixel holds some)."""
+
+    strips: Iterable[tuple[Window, NDArray[Any]]]
+    bands: int
+    dtype: str
+    nodata: float | None
+
+
+def write_arrays(target: Path, grid: Grid, optical: Layer, sar: Layer, threads: int = 1) -> None:
+    """Write optical.npy, sar.npy (bands, H, W) and valid.npy (2, H, W) bool into the folder `target`.
+
+    A strip of each modality is held at a time; with two threads the modalities are made side by side.
+    """
+    layers = dict(zip(MODALITIES, (optical, sar), strict=True))
+    create(target / "valid.npy", "bool", (len(layers), grid.height, grid.width))
+
+    def write(modality: int, name: str) -> None:
+        layer = layers[name]
+        create(target / f"{name}.npy", layer.dtype, (layer.bands, grid.height, grid.width))
+        for window, values in layer.strips:
+            write_rows(target / f"{name}.npy", window.row_off, values)
+            known = validity(values, layer.nodata)[None]
+            write_rows(target / "valid.npy", window.row_off, known, first=modality)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(write, range(len(layers)), layers))
+
+
+def array_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """Strips of an array file on the grid."""
+    for window in grid.strips():
+        yield window, read_rows(path, window.row_off, window.height)
+
+
+def arrays_of(folder: Path, make: Callable[[Path], None] | None = None) -> Path:
+    """The folder of a co-registered scene's arrays, found by its record.
+
+    make: writes them into a folder when they are missing; None = from the scene's GeoTIFFs.
+    """
+    cache = WORK / "arrays" / digest(read_json(folder / "record.json"), code_digest(__name__))
+    if not cache.exists():
+        with atomic_dir(cache, keep=True) as temporary:
+            (make or (lambda target: _from_product(folder, target)))(temporary)
+    return cache
 
 
 def scene_names(coregistered: Path) -> list[str]:
@@ -65,16 +141,13 @@ def scene_names(coregistered: Path) -> list[str]:
 
 
 def open_arrays(folder: Path) -> SceneArrays:
-    """Open a co-registered scene; its memory maps are written on first use."""
-    record = read_json(folder / "record.json")
-    cache = WORK / "arrays" / digest(record, code_digest("dllr.raster.arrays"))
-    if not cache.exists():
-        with atomic_dir(cache, keep=True) as temporary:
-            _write(folder, temporary)
+    """Open a co-registered scene; where its arrays are missing they are made from its GeoTIFFs."""
+    record, cache = read_json(folder / "record.json"), arrays_of(folder)
     with rasterio.open(folder / "optical.tif") as source:
         grid = Grid.of(source)
+    # A plain array over the map: slicing numpy's own class for maps costs as much as a small copy.
     optical, sar, valid = (
-        np.load(cache / f"{name}.npy", mmap_mode="r") for name in ("optical", "sar", "valid")
+        np.asarray(np.load(cache / f"{name}.npy", mmap_mode="r")) for name in (*MODALITIES, "valid")
     )
     return SceneArrays(
         folder.name, grid, record["optical_bands"], record["sar_bands"], record["scale"],
@@ -82,20 +155,11 @@ def open_arrays(folder: Path) -> SceneArrays:
     )  # fmt: skip
 
 
-def _write(folder: Path, target: Path) -> None:
-    with rasterio.open(folder / "optical.tif") as first:
-        shape = (2, first.height, first.width)
-    valid = np.lib.format.open_memmap(target / "valid.npy", "w+", bool, shape)
-    for modality, name in enumerate(("optical", "sar")):
-        with rasterio.open(folder / f"{name}.tif") as source:
-            array = np.lib.format.open_memmap(
-                target / f"{name}.npy", "w+", source.dtypes[0], (source.count, *shape[1:])
-            )
-            bands = list(range(1, source.count + 1))
-            strips = zip(Grid.of(source).strips(), read_strips(source, bands, None), strict=True)
-            for window, (values, known) in strips:
-                rows = slice(window.row_off, window.row_off + window.height)
-                array[:, rows] = values
-                valid[modality, rows] = known
-            array.flush()
-    valid.flush()
+def _from_product(folder: Path, target: Path) -> None:
+    with rasterio.open(folder / "optical.tif") as optical, rasterio.open(folder / "sar.tif") as sar:
+        write_arrays(target, Grid.of(optical), _layer(optical), _layer(sar))
+
+
+def _layer(source: Any) -> Layer:
+    strips = ((window, source.read(window=window)) for window in Grid.of(source).strips())
+    return Layer(strips, source.count, source.dtypes[0], source.nodata)

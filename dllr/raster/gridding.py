@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,10 @@ def gridded(
         source = stack.enter_context(opened(image.path))
         if correction is None and grid.agrees(Grid.of(source)):
             for strip in strips(image):
-                values = np.where(strip.valid, strip.values, np.nan)
-                yield strip.window, values.astype(np.float32)
+                values = strip.values.astype(np.float32)
+                if not strip.valid.all():
+                    values[:, ~strip.valid] = np.nan
+                yield strip.window, values
             return
         bands = list(image.bands)
         on_grid = stack.enter_context(
@@ -50,6 +53,20 @@ def gridded(
             if image.mask and mask:
                 values[:, image.mask.spoils(mask.read(window))] = np.nan
             yield window, values
+
+
+def as_stored(image: Image, empty: float) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """Strips (bands, rows, columns) of an image on its own grid in its own type, `empty` where there is
+    no data; of floats, what single precision holds of them."""
+    for window, values, valid, _ in strips(image):
+        if np.issubdtype(values.dtype, np.floating):
+            single = values.astype(np.float32)
+            single[~(np.isfinite(single) & valid)] = empty
+            yield window, single.astype(values.dtype, copy=False)
+            continue
+        if not valid.all():
+            values[:, ~valid] = empty
+        yield window, values
 
 
 def gridded_classes(

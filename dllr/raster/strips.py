@@ -49,7 +49,22 @@ def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
     """
     valid = np.ones(values.shape[1:], bool)
     if np.issubdtype(values.dtype, np.floating):
-        valid &= np.isfinite(values).all(axis=0)
-    if nodata is not None and not np.isnan(nodata):
-        valid &= ~(values == nodata).all(axis=0)
+        for band in values:
+            valid &= np.isfinite(band)
+    if nodata is not None and _holds(values.dtype, nodata):
+        # In the type of the bands: numpy would compare whole numbers with a float in double precision.
+        missing = values[0] == values.dtype.type(nodata)
+        for band in values[1:]:
+            if not missing.any():
+                break
+            missing &= band == values.dtype.type(nodata)
+        valid &= ~missing
     return valid
+
+
+def _holds(dtype: np.dtype[Any], value: float) -> bool:
+    """Whether pixels of this type can have this value; not a number is none."""
+    if not np.issubdtype(dtype, np.integer):
+        return not np.isnan(value)
+    limits = np.iinfo(dtype)
+    return float(value).is_integer() and limits.min <= value <= limits.max

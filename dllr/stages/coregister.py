@@ -3,22 +3,24 @@
 Images and labels are outputs of their own: training depends on the first and never on the second.
 """
 
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dllr.execution import threads as cores
 from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
 from dllr.params.coregister import Coregister
 from dllr.params.scenes import Optical, Sar, Scenes
+from dllr.raster.arrays import Layer, array_strips, arrays_of, write_arrays
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
-from dllr.raster.gridding import gridded, gridded_classes, thinned
+from dllr.raster.gridding import as_stored, gridded, gridded_classes, thinned
 from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_scenes
 from dllr.raster.products import RECORDS
-from dllr.raster.radiometry import decibel
+from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
 from dllr.registration import mutual_information
 from dllr.registration.estimate import Estimate, Verdict, judge, record
@@ -30,60 +32,59 @@ def run(
 ) -> None:
     """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
     facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
-    images = over_scenes(partial(_images, scenes=scenes, settings=coregister), facts, "coregister")
+    # Fewer scenes than cores: the modalities of a scene are made side by side too.
+    each = 2 if cores() > len(facts) else 1
+    work = partial(_images, scenes=scenes, settings=coregister, threads=each)
+    images = over_scenes(work, facts, "coregister")
     with atomic_dir(out) as folder:
         for scene, done in zip(facts, images, strict=True):
             link_tree(done, folder / scene["scene"])
+    labelled = [scene for scene in facts if scene["label"]]
+    labels = over_scenes(partial(_label, scenes=scenes), labelled, "labels")
     with atomic_dir(labels_out) as folder:
-        for scene in facts:
-            if scene["label"]:
-                link_or_copy(_label(scene, scenes), folder / f"{scene['scene']}.tif")
+        for scene, done in zip(labelled, labels, strict=True):
+            link_or_copy(done, folder / f"{scene['scene']}.tif")
 
 
-def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister) -> Path:
+def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister, threads: int) -> Path:
     """The scene's folder in the work cache, made unless it is there already."""
-    identity = [facts["scene"], _content(facts["optical"]), _content(facts["sar"])]
+    identity = [facts["scene"], _hashes(facts["optical"]), _hashes(facts["sar"])]
     work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
     done = work / "images"
     if not done.exists():
         with atomic_dir(done, keep=True) as folder:
-            _write_images(folder, facts, scenes, settings, key=work.name)
+            _write_images(folder, facts, scenes, settings, threads, key=work.name)
     return done
 
 
 def _write_images(
-    folder: Path, facts: dict[str, Any], scenes: Scenes, settings: Coregister, key: str
+    folder: Path,
+    facts: dict[str, Any],
+    scenes: Scenes,
+    settings: Coregister,
+    threads: int,
+    key: str,
 ) -> None:
-    grid, optical = _grid(facts), scenes.optical
-    image = _image(facts["optical"], optical)
-    with opened(image.path) as source:
-        missing = source.nodata if optical.nodata is None else optical.nodata
-    dtype = facts["optical"]["dtype"]
-    empty = _empty(np.dtype(dtype), missing)
-    strips = gridded(image, grid)
-    write_strips(
-        folder / "optical.tif",
-        grid,
-        ((w, np.where(np.isfinite(v), v, empty).astype(dtype)) for w, v in strips),
-        bands=len(optical.bands),
-        dtype=dtype,
-        nodata=None if missing is None and not facts["optical"]["nodata_share"] else empty,
-        descriptions=optical.bands,
-        tags={"scale": repr(optical.scale), "offset": repr(optical.offset)},
-    )
-    estimate, verdict = _estimate(facts, scenes, settings, grid)
-    write_strips(
-        folder / "sar.tif",
-        grid,
-        _sar(
-            facts, scenes, grid, estimate.matrix if estimate and verdict.word == "applied" else None
-        ),
-        bands=len(scenes.sar.bands),
-        dtype="float32",
-        nodata=float("nan"),
-        descriptions=scenes.sar.bands,
-        tags={"unit": "dn" if scenes.sar.unit == "dn" else "dB"},
-    )
+    """Record, arrays and GeoTIFFs. The arrays are co-gridded once; the GeoTIFFs, from which they can be
+    remade, are written from them."""
+    grid = _grid(facts)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        image = _image(facts["sar"], scenes.sar)
+        sar = SarImage.prepared(image, scenes.sar, settings, Path(scratch) / "filtered.tif")
+        _write_gridded(folder, facts, scenes, sar, grid, settings, threads, key)
+
+
+def _write_gridded(
+    folder: Path,
+    facts: dict[str, Any],
+    scenes: Scenes,
+    sar: SarImage,
+    grid: Grid,
+    settings: Coregister,
+    threads: int,
+    key: str,
+) -> None:
+    estimate, verdict = _estimate(facts, scenes, settings, sar, grid)
     registration = {"estimator": settings.estimator}
     registration |= record(estimate, verdict, (grid.height, grid.width))
     write_json(
@@ -91,14 +92,46 @@ def _write_images(
         {
             "scene": facts["scene"],
             "key": key,
-            "optical_bands": list(optical.bands),
-            "sar_bands": list(scenes.sar.bands),
-            "scale": optical.scale,
-            "offset": optical.offset,
+            "optical_bands": list(scenes.optical.bands),
+            "sar_bands": sar.names,
+            "scale": scenes.optical.scale,
+            "offset": scenes.optical.offset,
             "registration": registration,
             "sources": {kind: _hashes(facts[kind]) for kind in ("optical", "sar")},
         },
     )
+    matrix = estimate.matrix if estimate and verdict.word == "applied" else None
+    layers = (
+        _optical_layer(facts, scenes),
+        Layer(sar.finished(grid, matrix), len(sar.names), "float32", float("nan")),
+    )
+    arrays = arrays_of(folder, lambda target: write_arrays(target, grid, *layers, threads))
+    reflectance = {"scale": repr(scenes.optical.scale), "offset": repr(scenes.optical.offset)}
+    unit = {"unit": "dn" if scenes.sar.unit == "dn" else "dB"}
+    for name, layer, bands, tags in (
+        ("optical", layers[0], scenes.optical.bands, reflectance),
+        ("sar", layers[1], sar.names, unit),
+    ):
+        write_strips(
+            folder / f"{name}.tif",
+            grid,
+            array_strips(arrays / f"{name}.npy", grid),
+            bands=layer.bands,
+            dtype=layer.dtype,
+            nodata=layer.nodata,
+            descriptions=bands,
+            tags=tags,
+        )
+
+
+def _optical_layer(facts: dict[str, Any], scenes: Scenes) -> Layer:
+    file = facts["optical"]
+    image = _image(file, scenes.optical)
+    with opened(image.path) as source:
+        missing = source.nodata if image.nodata is None else image.nodata
+    empty = _empty(np.dtype(file["dtype"]), missing)
+    nodata = None if missing is None and not file["nodata_share"] else empty
+    return Layer(as_stored(image, empty), len(image.bands), file["dtype"], nodata)
 
 
 def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
@@ -112,21 +145,14 @@ def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
     return float(missing) if fits and missing is not None else 0.0
 
 
-def _sar(
-    facts: dict[str, Any], scenes: Scenes, grid: Grid, matrix: NDArray[np.float64] | None
-) -> Any:
-    strips = gridded(_image(facts["sar"], scenes.sar), grid, matrix)
-    return ((window, decibel(values, scenes.sar.unit)) for window, values in strips)
-
-
 def _estimate(
-    facts: dict[str, Any], scenes: Scenes, settings: Coregister, grid: Grid
+    facts: dict[str, Any], scenes: Scenes, settings: Coregister, sar: SarImage, grid: Grid
 ) -> tuple[Estimate | None, Verdict]:
     if settings.estimator == "none":
         return None, Verdict("none", "not asked for: the georeferencing is kept")
     optical = gridded(_image(facts["optical"], scenes.optical), grid)
     fixed, factor = thinned(optical, grid, settings.max_pixels)
-    moving, _ = thinned(_sar(facts, scenes, grid, None), grid, settings.max_pixels)
+    moving, _ = thinned(sar.strips(grid, None), grid, settings.max_pixels)
     valid = np.isfinite(fixed), np.isfinite(moving)
     if (share := float((valid[0] & valid[1]).mean())) < settings.min_valid:
         return None, Verdict(
@@ -151,9 +177,9 @@ def _estimate(
     return found, judge(found, size, settings.max_shift, settings.max_rotation, settings.max_scale)
 
 
-def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
+def _label(facts: dict[str, Any], *, scenes: Scenes) -> Path:
     grid, codes = _grid(facts), scenes.label.codes
-    identity = [facts["scene"], _content(facts["label"]), _grid_key(grid)]
+    identity = [facts["scene"], _hashes(facts["label"]), _grid_key(grid)]
     target = work_dir("coregister", identity, scenes.label) / "label.tif"
     if not target.exists():
         write_strips(
@@ -169,14 +195,8 @@ def _label(facts: dict[str, Any], scenes: Scenes) -> Path:
 
 
 def _hashes(file: dict[str, Any]) -> list[str]:
-    """SHA-256 of an image, and of its mask if it has one: where the scene came from."""
-    return [file["sha256"], *([file["mask"]["sha256"]] if file["mask"] else [])]
-
-
-def _content(file: dict[str, Any]) -> dict[str, Any]:
-    """What a file's record says of it, wherever it lies."""
-    known = {key: value for key, value in file.items() if key not in ("path", "mask")}
-    return known | {"mask": file["mask"]["sha256"]} if file.get("mask") else known
+    """SHA-256 of a file, and of its mask if it has one: what a scene is made of, wherever it lies."""
+    return [file["sha256"], *([file["mask"]["sha256"]] if file.get("mask") else [])]
 
 
 def _image(file: dict[str, Any], settings: Optical | Sar) -> Image:

@@ -79,11 +79,11 @@ class Teacher:
         for first in range(0, len(windows), BATCH):
             here = boxes(windows.iloc[first : first + BATCH])
             size = self.trained.size
-            patches = [scenes[box.scene].read(box.y, box.x, size, size) for box in here]
-            values = window_logits(self.trained, self.network, patches, self.device)
-            for box, patch, z in zip(here, patches, values, strict=True):
+            crops = [scenes[box.scene].crop(box.y, box.x, size, size) for box in here]
+            values = window_logits(self.trained, self.network, crops, self.device)
+            for box, crop, z in zip(here, crops, values, strict=True):
                 label = _cut(labels / f"{box.scene}.tif", box, size)[grid] if labels else None
-                found.append(_pixels(z[..., *grid], patch.valid[:, *grid], label))
+                found.append(_pixels(z[..., *grid], crop.valid[:, *grid], label))
         if not found:
             empty = np.zeros((len(HEADS), 0, len(self.classes)), np.float32)
             return Pixels(empty, np.zeros((len(HEADS), 0), bool), np.zeros(0, np.uint8))

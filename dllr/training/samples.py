@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dllr.models.batch import stacked
 from dllr.models.normalise import Normalisation
 from dllr.raster.arrays import SceneArrays
 
@@ -62,12 +63,9 @@ class Source:
         """The batch of a step. It follows from seed and step alone, so a resumed run goes on as before."""
         picked = [self.windows.boxes[i] for i in draw(len(self.windows), step, batch, seed)]
         size = self.windows.size
-        patches = [self.windows.scenes[s].read(int(y), int(x), size, size) for s, y, x in picked]
-        views = Views(
-            optical(torch.from_numpy(np.stack([p.optical for p in patches]))),
-            sar(torch.from_numpy(np.stack([p.sar for p in patches]))),
-            torch.from_numpy(np.stack([p.valid for p in patches])),
-        )
+        crops = [self.windows.scenes[s].crop(int(y), int(x), size, size) for s, y, x in picked]
+        bands, backscatter, valid = stacked(crops)
+        views = Views(optical(bands), sar(backscatter), valid)
         cut = [
             torch.from_numpy(np.stack([_cut(raster[s], y, x, size) for s, y, x in picked]))
             for raster in self.rasters

@@ -169,7 +169,7 @@ def test_streamed_bands_equal_a_full_buffer(height: int, width: int, overlap: fl
     xs = sorted({*range(0, wide - size + 1, stride), wide - size})
     for y in ys:
         for x in xs:
-            z = window_logits(model, model.teacher, [picture.read(y, x, size, size)], CPU)[0]
+            z = window_logits(model, model.teacher, [picture.crop(y, x, size, size)], CPU)[0]
             total[..., y : y + size, x : x + size] += z * weight
             mass[y : y + size, x : x + size] += weight
     assert np.allclose(found, (total / mass)[:, :, :height, :width], atol=1e-4)
