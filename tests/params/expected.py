@@ -69,7 +69,7 @@ EXPECTED = {
         TEN_OF_13, {"VV": 1, "VH": 2},
         ("ROIs0000_test_p0", "ROIs0000_test/dfc_0/ROIs0000_test_dfc_0_p0.tif"),
         together=[{f"ROIs0000_test_p{n}" for n in run} for run in ((0, 57), (512, 513), (5126, 5127))],
-        unplaced="overlap",
+        unplaced="share no ground",
     ),
     "sen12ms": Expected(
         replicas.sen12ms, sorted(_SEN12MS), SIMPLE, {255: None, **_IGBP}, TEN_OF_13, {"VV": 1, "VH": 2},

@@ -86,6 +86,19 @@ def scene(project: Path, file: str, name: str = "b") -> Path:
     return project / "data" / "demo" / name / file
 
 
+def listed(project: Path, values: Any, text: str) -> None:
+    (project / "list.csv").write_text(text)
+    values["scenes"]["list"] = "list.csv"
+
+
+def mask(pattern: str | None, **changes: Any) -> dict[str, Any]:
+    return {"pattern": pattern, "band": 1, "bad": [1.0], "above": None} | changes
+
+
+def numbers(low: int, high: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(low, high, (1, SIDE, SIDE)).astype(np.uint16)
+
+
 def truncate(project: Path, _: Any) -> None:
     path = scene(project, "sar.tif")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -230,6 +243,94 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     "a pattern of any depth": (
         lambda _, v: v["scenes"]["label"].update(pattern="**/{scene}/label.tif"),
         ["scenes.label.pattern", "no /, .. or **"],
+    ),
+    "a list that is not there": (
+        lambda _, v: v["scenes"].update(list="data/list.csv"),
+        ["the list of scenes data/list.csv does not exist", "mend scenes.list"],
+    ),
+    "a list without the column scene": (
+        lambda p, v: listed(p, v, "name\na\n"),
+        ["has the columns name; expected `scene`"],
+    ),
+    "a list that names a scene twice": (
+        lambda p, v: listed(p, v, "scene\na\na\n"),
+        ["lists scene a twice"],
+    ),
+    "a list of files outside the root": (
+        lambda p, v: listed(p, v, "scene,optical\na,/etc/hosts\n"),
+        ["/etc/hosts, which lies outside scenes.root"],
+    ),
+    "a list of scenes that are not there": (
+        lambda p, v: listed(p, v, "scene\na\nz\n"),
+        ["1 scene(s) (z)", "with no files", "set scenes.incomplete to skip"],
+    ),
+    "a list with splits of another name": (
+        lambda p, v: (listed(p, v, "scene,split\na,train\nb,dev\nc,test\nd,train\n"),
+                      v["split"].update(by="given")),
+        ["'dev'", "train, validation, test"],
+    ),
+    "a given split without a list": (
+        lambda _, v: v["split"].update(by="given"),
+        ["split.by is given, but the list", "set split.by to scene"],
+    ),
+    "a given split that leaks": (
+        lambda p, v: (
+            shutil.copytree(p / "data/demo/a", p / "data/demo/e"),
+            listed(p, v, "scene,split\na,train\nb,train\nc,validation\nd,test\ne,test\n"),
+            v["split"].update(by="given"),
+        ),
+        ["scenes a (train) and e (test) overlap on the ground"],
+    ),
+    "a group that matches nothing": (
+        lambda _, v: v["split"].update(group="^NH(.)"),
+        ["split.group '^NH(.)' matches the name of no scene"],
+    ),
+    "a group that is no expression": (
+        lambda _, v: v["split"].update(group="("),
+        ["split.group"],
+    ),
+    "a mask that is not there": (
+        lambda _, v: v["scenes"]["optical"].update(mask=mask("{scene}/cloud.tif")),
+        ["has no mask '{scene}/cloud.tif'", "set scenes.optical.mask to null"],
+    ),
+    "a mask that masks nothing": (
+        lambda _, v: v["scenes"]["optical"].update(mask=mask(None, bad=[])),
+        ["scenes.optical.mask", "neither bad nor above"],
+    ),
+    "a mask of a band that is not there": (
+        lambda _, v: v["scenes"]["optical"].update(mask=mask(None, band=9)),
+        ["b/optical.tif", "band 9"],
+    ),
+    "a mask that hides everything": (
+        lambda _, v: v["scenes"]["optical"].update(mask=mask(None, bad=[], above=0.0)),
+        ["no scene has a single valid optical pixel"],
+    ),
+    "placeholders that differ": (
+        lambda _, v: v["scenes"]["sar"].update(pattern="{scene}/{part}.tif"),
+        ["sar.pattern has the placeholders ['part', 'scene']"],
+    ),
+    "decibels declared as amplitude": (
+        lambda p, _: [write(scene(p, "sar.tif", n), -numbers(50, 250).astype(np.float32) / 10) for n in "abcd"],
+        ["b/sar.tif", "dB", "scenes.sar.unit"],
+    ),
+    "amplitudes declared as decibels": (
+        lambda p, v: (
+            [write(scene(p, "sar.tif", n), numbers(200, 900)) for n in "abcd"],
+            v["scenes"]["sar"].update(unit="db"),
+        ),
+        ["b/sar.tif", "scenes.sar.unit"],
+    ),
+    "a filter of digital numbers": (
+        lambda _, v: (v["scenes"]["sar"].update(unit="dn"), v["coregister"].update(speckle="lee")),
+        ["coregister.speckle needs backscatter"],
+    ),
+    "a ratio of bands that are not there": (
+        lambda _, v: v["coregister"].update(ratio=["VV", "VH"]),
+        ["coregister.ratio names the band VH"],
+    ),
+    "a label band that is not there": (
+        lambda _, v: v["scenes"]["label"].update(band=2),
+        ["b/label.tif", "band 2"],
     ),
     "nothing but nodata": (
         lambda p, v: (
