@@ -121,8 +121,8 @@ def _params(given: Any) -> int:
 
 
 def _audit(_: Any) -> int:
-    from dllr.raster.audit.examine import examine
-    from dllr.raster.audit.text import text
+    from dllr.ingest.audit.examine import examine
+    from dllr.ingest.audit.text import text
 
     scenes = load.load().scenes
     examined = examine(scenes)

@@ -21,6 +21,7 @@ STRIP = 512  # rows read or warped at once: bounds the memory, whatever the scen
 # MB of raster blocks that GDAL keeps, twice a strip of four 16-bit bands; left to itself it takes 5 % of
 # the machine's memory, with each scene the same blocks anew.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
+WGS84 = CRS.from_epsg(4326)
 IGNORE = 255  # class index of pixels without a label, and of no data on maps
 
 

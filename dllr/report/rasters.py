@@ -9,8 +9,7 @@ import rasterio
 from rasterio.enums import Resampling
 from rasterio.warp import transform
 
-from dllr.raster.grid import Grid
-from dllr.raster.ground import WGS84
+from dllr.raster.grid import WGS84, Grid
 from dllr.report.footprints import Corners
 from dllr.report.panels import Band, Index
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from dllr.raster.partition import Role
+from dllr.raster.roles import Role
 from dllr.report import figures, footprints
 from dllr.report.footprints import Corners, Frame
 from dllr.report.page import Chart, count

@@ -18,8 +18,8 @@ from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, read_indices
-from dllr.raster.partition import Role
 from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, ROLES
+from dllr.raster.roles import Role
 
 SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
 Matrices = dict[tuple[str, str, str], NDArray[np.int64]]  # (head, split, scene) → (K, K)

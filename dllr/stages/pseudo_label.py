@@ -20,7 +20,6 @@ from dllr.models.predict import BATCH, logits, window_logits
 from dllr.params.pseudo_label import PseudoLabel
 from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, raster_writer, read_indices, rgb
-from dllr.raster.partition import Role
 from dllr.raster.products import (
     CHECKPOINT,
     LABELS,
@@ -30,6 +29,7 @@ from dllr.raster.products import (
     SUMMARY,
     WINDOWS,
 )
+from dllr.raster.roles import Role
 from dllr.raster.windows import Box, boxes
 from dllr.transport.pot import solve
 from dllr.transport.problem import Solution, assign

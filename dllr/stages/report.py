@@ -14,8 +14,8 @@ from dllr.files import atomic_dir, read_json
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Scenes
-from dllr.raster.partition import Role
 from dllr.raster.products import AUDIT, HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
+from dllr.raster.roles import Role
 from dllr.report import charts, panels, rasters, splitmap, tables
 from dllr.report.page import Page, Panel, Picture, render
 

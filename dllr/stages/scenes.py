@@ -11,10 +11,10 @@ import pandas as pd
 
 from dllr.errors import SceneError
 from dllr.files import atomic_dir, write_json
+from dllr.ingest.audit.examine import Examined, examine
+from dllr.ingest.audit.finding import Finding
+from dllr.ingest.audit.whole import first_alike
 from dllr.params.scenes import Scenes
-from dllr.raster.audit.examine import Examined, examine
-from dllr.raster.audit.finding import Finding
-from dllr.raster.audit.whole import first_alike
 from dllr.raster.products import AUDIT, INDEX, RECORDS
 
 MOST = 10  # errors of a message; `dllr audit` prints them all

@@ -19,16 +19,17 @@ from dllr.errors import SplitError
 from dllr.files import atomic_dir, write_json
 from dllr.params.scenes import Scenes
 from dllr.params.split import Split
-from dllr.raster import leakage, truth
 from dllr.raster.arrays import open_arrays, scene_names
-from dllr.raster.dealing import Ties, deal_blocks, deal_given, deal_scenes
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
-from dllr.raster.ground import alike, copies, joined, overlapping
 from dllr.raster.parallel import over_scenes
-from dllr.raster.partition import SPLITS, WORDS, Board, Role, in_split
 from dllr.raster.products import INDEX, LABELS, ROLES, SUMMARY, WINDOWS
-from dllr.raster.spending import spend
-from dllr.raster.summary import Written, summary
+from dllr.raster.roles import SPLITS, WORDS, Role, in_split
+from dllr.splits import leakage, truth
+from dllr.splits.board import Board
+from dllr.splits.dealing import Ties, deal_blocks, deal_given, deal_scenes
+from dllr.splits.ground import alike, copies, joined, overlapping
+from dllr.splits.spending import spend
+from dllr.splits.summary import Written, summary
 
 _LISTED = ("group", "same_as", "split")  # columns of the index of scenes; empty where there is none
 _FOLDS = {"train": Role.LABELLED, "calibration": Role.CALIBRATION}

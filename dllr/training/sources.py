@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, read_indices
-from dllr.raster.partition import Role
 from dllr.raster.products import LABELS, PSEUDO_CLASS, PSEUDO_WEIGHT, ROLES, WINDOWS
+from dllr.raster.roles import Role
 from dllr.training.samples import Source, Windows
 
 

@@ -12,12 +12,12 @@ from rasterio.warp import transform
 from scipy import ndimage
 
 from dllr.errors import SceneError
+from dllr.ingest.survey import survey
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
 from dllr.raster.gridding import gridded, gridded_classes, thinned
 from dllr.raster.image import Image
 from dllr.raster.strips import read_strips, validity
-from dllr.raster.survey import survey
 
 UTM = CRS.from_epsg(32650)
 

@@ -16,7 +16,7 @@ from dllr.evaluation.confusion import confusion, scores
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Label, LandClass, Optical, Sar, Scenes
-from dllr.raster.partition import Role
+from dllr.raster.roles import Role
 from dllr.stages import report
 
 CLASSES = {

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllr.raster.partition import Role
+from dllr.raster.roles import Role
 from dllr.report import splitmap
 from dllr.report.splitmap import MIXED, SPLITS, Scene
 

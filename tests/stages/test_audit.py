@@ -13,9 +13,9 @@ import rasterio
 from affine import Affine
 
 from dllr.cli import main
+from dllr.ingest.audit.examine import examine
+from dllr.ingest.audit.finding import Finding
 from dllr.params.load import load, read_yaml
-from dllr.raster.audit.examine import examine
-from dllr.raster.audit.finding import Finding
 
 from .test_bad_input import SIDE, project, save, scene, truncate, unlabel, write
 

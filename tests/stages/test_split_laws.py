@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from dllr.raster import truth
 from dllr.raster.grid import read_indices
-from dllr.raster.partition import SPLITS, Role
+from dllr.raster.roles import SPLITS, Role
+from dllr.splits import truth
 from dllr.training.sources import TrainingSet
 
 from .small_split import CLASSES, SIZE, Country, Results, two_countries

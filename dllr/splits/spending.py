@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dllr.errors import SplitError
-from dllr.raster.budget import choose, choose_scenes, held_back, touching
+from dllr.splits.budget import choose, choose_scenes, held_back, touching
 
 
 def spend(

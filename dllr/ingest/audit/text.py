@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dllr.ingest.audit.examine import Examined
+from dllr.ingest.audit.finding import LEVELS, Finding, percent
+from dllr.ingest.audit.geometry import same_crs
+from dllr.ingest.audit.labels import known_share
+from dllr.ingest.sources import Source
 from dllr.params.scenes import Label
-from dllr.raster.audit.examine import Examined
-from dllr.raster.audit.finding import LEVELS, Finding, percent
-from dllr.raster.audit.geometry import same_crs
-from dllr.raster.audit.labels import known_share
-from dllr.raster.sources import Source
 
 EACH = 3  # scenes with the same finding that are told one by one; the others are only named
 HEAD = (

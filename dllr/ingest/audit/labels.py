@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dllr.ingest.audit.finding import Finding, error, warning
 from dllr.params.scenes import Label
-from dllr.raster.audit.finding import Finding, error, warning
 
 FEW = 0.001  # share of label pixels with a known class below which a scene hardly teaches
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllr.raster.budget import choose, choose_scenes, held_back, touching
+from dllr.splits.budget import choose, choose_scenes, held_back, touching
 
 seeds = st.integers(0, 2**31)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from dllr.ingest.audit.finding import Finding, error, note, percent, warning
 from dllr.params.scenes import Optical, Sar
-from dllr.raster.audit.finding import Finding, error, note, percent, warning
 
 GONE = 0.9  # share of missing or masked pixels beyond which a scene hardly helps
 FILLED = 0.001  # share of pixels at a value such as -9999 beyond which it must mean "no data"

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dllr.errors import SplitError
-from dllr.raster import leakage
-from dllr.raster.dealing import Ties, roles_of
-from dllr.raster.partition import SPLITS, Board, in_split
+from dllr.raster.roles import SPLITS, in_split
+from dllr.splits import leakage
+from dllr.splits.board import Board
+from dllr.splits.dealing import Ties, roles_of
 
 
 class Written(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from dllr.raster.budget import touching
-from dllr.raster.ground import Pairs
-from dllr.raster.partition import in_split
+from dllr.raster.roles import in_split
+from dllr.splits.budget import touching
+from dllr.splits.ground import Pairs
 
 
 def distance(roles: NDArray[np.uint8]) -> float | None:

@@ -11,8 +11,8 @@ from rasterio.warp import transform, transform_bounds
 
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
+from dllr.ingest.profile import Profile
 from dllr.raster.image import Image, strips
-from dllr.raster.profile import Profile
 from dllr.raster.strips import opened
 
 EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84

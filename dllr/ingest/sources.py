@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dllr.errors import SceneError
+from dllr.ingest.listing import Row, read_list
+from dllr.ingest.patterns import Pattern
 from dllr.params.scenes import Band, Optical, Sar, Scenes
 from dllr.raster.image import Image, Mask
-from dllr.raster.listing import Row, read_list
-from dllr.raster.patterns import Pattern
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.grid import IGNORE, STRIP, read_indices
-from dllr.raster.partition import Board
+from dllr.splits.board import Board
 
 
 def known_labels(scene: SceneArrays, label: Path) -> NDArray[np.uint8]:

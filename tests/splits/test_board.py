@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from dllr.raster.grid import IGNORE
-from dllr.raster.partition import SPLITS, Board, Role, in_split
+from dllr.raster.roles import SPLITS, Role, in_split
 from dllr.raster.windows import lattice
+from dllr.splits.board import Board
 
 
 @st.composite

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from dllr.raster.grid import Grid
-from dllr.raster.ground import alike, connected, copies, overlapping
+from dllr.splits.ground import alike, connected, copies, overlapping
 
 PLACES = st.lists(
     st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 5), st.integers(1, 5)),

@@ -14,11 +14,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dllr.errors import SceneError
+from dllr.ingest.profile import PERCENTILES, SAMPLE, Profile
+from dllr.ingest.survey import survey, survey_label
 from dllr.raster.grid import STRIP
 from dllr.raster.image import Image, Mask
-from dllr.raster.profile import PERCENTILES, SAMPLE, Profile
 from dllr.raster.strips import validity
-from dllr.raster.survey import survey, survey_label
 
 Array = NDArray[np.generic]
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 30), st.integers(1, 20))

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dllr.raster.grid import Grid
+from dllr.raster.grid import WGS84, Grid
 
-WGS84 = CRS.from_epsg(4326)
 TOUCH = 1e-5  # degrees, about a metre: neighbours may share an edge
 Pairs = NDArray[np.int64]  # (P, 2): numbers of two scenes
 

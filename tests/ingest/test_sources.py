@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from dllr.errors import SceneError
+from dllr.ingest.sources import Found, discover
 from dllr.params.load import read_yaml
 from dllr.params.scenes import Scenes
 from dllr.raster.image import Mask
-from dllr.raster.sources import Found, discover
 
 ROOT = Path(__file__).parents[2]
 HEADER = "scene,optical,sar,label,split,group\n"

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dllr.ingest.audit import geometry, labels, values, whole
+from dllr.ingest.audit.examine import Examined
+from dllr.ingest.audit.finding import Finding, percent
+from dllr.ingest.audit.text import text
+from dllr.ingest.sources import Source
 from dllr.params.load import read_yaml
 from dllr.params.scenes import Scenes
-from dllr.raster.audit import geometry, labels, values, whole
-from dllr.raster.audit.examine import Examined
-from dllr.raster.audit.finding import Finding, percent
-from dllr.raster.audit.text import text
 from dllr.raster.image import Image
-from dllr.raster.sources import Source
 
 ROOT = Path(__file__).parents[2]
 SCENES = Scenes.model_validate(read_yaml(ROOT / "params/defaults.yaml")["scenes"])

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dllr.ingest.audit.finding import Finding, error, note, warning
+from dllr.ingest.sources import Source
 from dllr.params.scenes import Scenes
-from dllr.raster.audit.finding import Finding, error, note, warning
-from dllr.raster.sources import Source
 
 SPLITS = ("train", "validation", "test")
 ALIKE = (

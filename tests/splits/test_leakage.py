@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from dllr.raster.leakage import distance, shared_ground, shared_windows
-from dllr.raster.partition import SPLITS, Role
+from dllr.raster.roles import SPLITS, Role
+from dllr.splits.leakage import distance, shared_ground, shared_windows
 
 roles = arrays(
     np.uint8,

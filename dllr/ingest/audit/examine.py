@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dllr.errors import SceneError
+from dllr.ingest.audit import geometry, labels, values, whole
+from dllr.ingest.audit.finding import LEVELS, Finding, error, warning
+from dllr.ingest.sources import Source, discover
+from dllr.ingest.survey import overlap, survey, survey_label
 from dllr.params.scenes import Scenes
-from dllr.raster.audit import geometry, labels, values, whole
-from dllr.raster.audit.finding import LEVELS, Finding, error, warning
 from dllr.raster.parallel import over_scenes
-from dllr.raster.sources import Source, discover
-from dllr.raster.survey import overlap, survey, survey_label
 
 
 class Examined(NamedTuple):

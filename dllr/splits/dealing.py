@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dllr.errors import SplitError
-from dllr.raster.ground import Pairs, connected, joined
-from dllr.raster.partition import SPLITS, WORDS, Board, Role
 from dllr.raster.products import INDEX
+from dllr.raster.roles import SPLITS, WORDS, Role
+from dllr.splits.board import Board
+from dllr.splits.ground import Pairs, connected, joined
 
 Unit = list[tuple[str, int, int]]  # scene, row and column of a block: what is dealt as one
 

@@ -7,7 +7,7 @@ import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
-from dllr.raster.audit.finding import Finding, error, percent, warning
+from dllr.ingest.audit.finding import Finding, error, percent, warning
 
 COVERED = 0.5  # share of the optical scene below which SAR or label coverage is doubtful
 COARSE = 4.0  # ratio of pixel sizes beyond which one modality adds little detail to the other
