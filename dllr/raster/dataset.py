@@ -36,7 +36,7 @@ def open_scene(folder: str | Path) -> xr.Dataset:
     record = read_json(path / "record.json")
     with rasterio.open(path / "optical.tif") as source:
         transform, crs = source.transform, source.crs
-        where = _coordinates(transform, source.height, source.width)
+        where = coordinates(transform, source.height, source.width)
     with rasterio.open(path / "sar.tif") as source:
         unit = source.tags()["unit"]
     optical = _lazy(path / "optical.tif", record["scale"], record["offset"])
@@ -55,7 +55,8 @@ def open_scene(folder: str | Path) -> xr.Dataset:
     )  # fmt: skip
 
 
-def _coordinates(transform: Affine, height: int, width: int) -> dict[str, Any]:
+def coordinates(transform: Affine, height: int, width: int) -> dict[str, Any]:
+    """Coordinates x and y of pixel centres; of a rotated grid, `easting` and `northing` (y, x)."""
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
     if transform.b == transform.d == 0:
         return {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
