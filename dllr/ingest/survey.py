@@ -13,6 +13,7 @@ from dllr.errors import SceneError
 from dllr.files import digest, file_digest
 from dllr.ingest.profile import Profile
 from dllr.raster.image import Image, strips
+from dllr.raster.lazy import chunks, open_image
 from dllr.raster.strips import opened
 
 EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84
@@ -32,7 +33,7 @@ def survey(image: Image, setting: str = "scenes.optical or scenes.sar") -> dict[
     nodata = record["nodata"] if image.nodata is None else image.nodata
     profile = Profile(record["height"], record["width"], nodata)
     missing = masked = 0
-    for strip in strips(image):
+    for strip in chunks(open_image(image, image.bands)):
         missing += int(np.count_nonzero(~strip.valid))
         masked += int(np.count_nonzero(strip.masked))
         values = strip.values

@@ -39,7 +39,7 @@ def open_scene(folder: str | Path, label: str | Path | None = None) -> xr.Datase
     record = read_json(path / "record.json")
     with rasterio.open(path / "optical.tif") as source:
         transform, crs = source.transform, source.crs
-        where = _coordinates(transform, source.height, source.width)
+        where = coordinates(transform, source.height, source.width)
     with rasterio.open(path / "sar.tif") as source:
         unit = source.tags()["unit"]
         grid = Grid.of(source)
@@ -73,7 +73,8 @@ def open_scene(folder: str | Path, label: str | Path | None = None) -> xr.Datase
     return scene.assign(label=(("y", "x"), codes[0], {"ignore": IGNORE}))
 
 
-def _coordinates(transform: Affine, height: int, width: int) -> dict[str, Any]:
+def coordinates(transform: Affine, height: int, width: int) -> dict[str, Any]:
+    """Coordinates x and y of pixel centres; of a rotated grid, `easting` and `northing` (y, x)."""
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
     if transform.b == transform.d == 0:
         return {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}

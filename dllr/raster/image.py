@@ -1,6 +1,7 @@
 """An image of a scene as the settings describe it: which bands of which file, and what in it is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from dllr.raster.grid import Grid
-from dllr.raster.strips import opened, read_strips
+from dllr.raster.strips import opened, read_window
 from dllr.raster.warp import Nearest
 
 
@@ -60,18 +61,15 @@ class Strip(NamedTuple):
     masked: NDArray[np.bool_]
 
 
-def strips(image: Image) -> Iterator[Strip]:
-    """The image from top to bottom on its own grid."""
-    with opened(image.path) as source:
-        grid = Grid.of(source)
-        pairs = zip(
-            grid.strips(), read_strips(source, list(image.bands), image.nodata), strict=True
-        )
-        if image.mask is None:
-            for window, (values, valid) in pairs:
-                yield Strip(window, values, valid, np.zeros_like(valid))
-            return
-        with Nearest(image.mask.path, image.mask.band, grid) as mask:
-            for window, (values, valid) in pairs:
-                bad = image.mask.spoils(mask.read(window))
-                yield Strip(window, values, valid & ~bad, valid & bad)
+def strips(image: Image, windows: Iterable[Window] | None = None) -> Iterator[Strip]:
+    """The image from top to bottom on its own grid; windows: these parts of it instead."""
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(image.path))
+        grid, mask = Grid.of(source), image.mask
+        nearest = mask and stack.enter_context(Nearest(mask.path, mask.band, grid))
+        for window in windows or grid.strips():
+            values, valid = read_window(source, list(image.bands), image.nodata, window)
+            bad = np.zeros_like(valid)
+            if mask and nearest:
+                bad = mask.spoils(nearest.read(window))
+            yield Strip(window, values, valid & ~bad, valid & bad)

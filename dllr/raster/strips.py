@@ -9,6 +9,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from dllr.errors import SceneError
 from dllr.raster.grid import Grid
@@ -27,19 +28,25 @@ def read_strips(
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
     """Strips of the bands and of their validity: a pixel is missing where every band is nodata, any is
     not finite, or the file's own mask or alpha band says so."""
-    masked = MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]
     for window in Grid.of(source).strips():
-        try:
-            values = source.read(bands, window=window)
-        except RasterioError:
-            raise SceneError(
-                f"{source.name} breaks off at row {window.row_off} of {source.height}: the file is "
-                "truncated or damaged; copy or download it again"
-            ) from None
-        valid = validity(values, source.nodata if nodata is None else nodata)
-        if masked:
-            valid &= source.dataset_mask(window=window) > 0
-        yield values, valid
+        yield read_window(source, bands, nodata, window)
+
+
+def read_window(
+    source: Any, bands: list[int], nodata: float | None, window: Window
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """One of these strips, or any other window."""
+    try:
+        values = source.read(bands, window=window)
+    except RasterioError:
+        raise SceneError(
+            f"{source.name} breaks off at row {window.row_off} of {source.height}: the file is "
+            "truncated or damaged; copy or download it again"
+        ) from None
+    valid = validity(values, source.nodata if nodata is None else nodata)
+    if MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]:
+        valid &= source.dataset_mask(window=window) > 0
+    return values, valid
 
 
 def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

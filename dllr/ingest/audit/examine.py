@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import rasterio
+
 from dllr.errors import SceneError
 from dllr.ingest.audit import geometry, labels, values, whole
 from dllr.ingest.audit.finding import LEVELS, Finding, error, warning
@@ -12,6 +14,9 @@ from dllr.ingest.sources import Source, discover
 from dllr.ingest.survey import overlap, survey, survey_label
 from dllr.params.scenes import Scenes
 from dllr.raster.parallel import over_scenes
+
+# MB of decoded blocks that GDAL keeps. Each pixel is read once; its default is a share of the memory.
+CACHE = 128
 
 
 class Examined(NamedTuple):
@@ -30,7 +35,8 @@ def examine(scenes: Scenes) -> Examined:
         SceneError: the scenes cannot even be listed (see `discover`).
     """
     found = discover(scenes)
-    pairs = over_scenes(partial(_examine, scenes=scenes), found.sources, "scenes")
+    with rasterio.Env(GDAL_CACHEMAX=CACHE):
+        pairs = over_scenes(partial(_examine, scenes=scenes), found.sources, "scenes")
     records = [record for record, _ in pairs if record is not None]
     findings = [warning("files", text) for text in found.warnings]
     for source, (_, remarks) in zip(found.sources, pairs, strict=True):

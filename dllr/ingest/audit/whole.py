@@ -49,6 +49,7 @@ def classes(records: Sequence[Record], settings: Scenes) -> Iterator[Finding]:
     """Is each class in enough scenes, or groups of scenes?"""
     if not any(sum(r["classes"].values()) for r in records):
         return
+    places = {_place(r) for r in records if sum(r["classes"].values())}
     for name in settings.label.names:
         holders = [r for r in records if r["classes"].get(name)]
         if not holders:
@@ -57,7 +58,7 @@ def classes(records: Sequence[Record], settings: Scenes) -> Iterator[Finding]:
                 f"no scene holds the class {name}: it cannot be learnt; check the codes in "
                 "scenes.label.classes, or take it out",
             )
-        elif len({r["group"] or r["scene"] for r in holders}) == 1:
+        elif len(places) > 1 and len({_place(r) for r in holders}) == 1:
             where = (
                 f"scene {holders[0]['scene']}"
                 if len(holders) == 1
@@ -68,6 +69,11 @@ def classes(records: Sequence[Record], settings: Scenes) -> Iterator[Finding]:
                 f"only {where} holds the class {name}: split by scene, it cannot be in both train and "
                 "test; label it elsewhere too, or split by block",
             )
+
+
+def _place(record: Record) -> tuple[str, str]:
+    """What goes to one split as a whole: the group, else the scene."""
+    return record["group"], "" if record["group"] else record["scene"]
 
 
 def splits(sources: Sequence[Source], settings: Scenes) -> Iterator[Finding]:
