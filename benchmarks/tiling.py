@@ -5,7 +5,7 @@ float32 in EPSG:4326 at about 10 m. Ours: co-gridded once into arrays, then 330 
 out of them; medians over fresh processes. torchgeo: its GridGeoSampler over the same files, which warps
 each tile anew in every epoch; it runs in an environment of its own, made under .dllr/bench/torchgeo at the
 first run (pip, some 2 GB). There, torchvision's compiled operators are declared but not there (see
-_torchgeo.py). A CPU build of torch is not on PyPI: set PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where it is.
+_torchgeo.py). PyPI has no CPU build of torch: set PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where one is.
 """
 
 import json
