@@ -17,12 +17,14 @@ def stacked(
 
     Crops go to the device as stored: of 16-bit bands that is half the bytes.
     """
-    optical, sar, valid = (
-        torch.from_numpy(np.stack([crop[part] for crop in crops])).to(device) for part in range(3)
-    )
+    parts = [np.stack([crop[part] for crop in crops]) for part in range(3)]
+    whole = bool(parts[2].all())
+    optical, sar, valid = (torch.from_numpy(part).to(device) for part in parts)
     scale, offset = (
         torch.tensor(values, dtype=torch.float32, device=device)[:, None, None, None]
         for values in ([crop.scale for crop in crops], [crop.offset for crop in crops])
     )
     optical = optical.to(torch.float32).mul_(scale).add_(offset)
-    return optical.masked_fill_(~valid[:, :1], 0), sar.masked_fill_(~valid[:, 1:], 0), valid
+    if not whole:
+        optical, sar = optical.masked_fill_(~valid[:, :1], 0), sar.masked_fill_(~valid[:, 1:], 0)
+    return optical, sar, valid

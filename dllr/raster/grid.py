@@ -17,10 +17,10 @@ from rasterio.windows import Window
 from dllr.files import atomic_file
 
 BLOCK = 256  # px, side of a GeoTIFF block: a training window touches few of them
-STRIP = 512  # rows read or warped at once: bounds the memory, whatever the scene's size
-# MB of raster blocks that GDAL keeps, twice a strip of four 16-bit bands; left to itself it takes 5 % of
-# the machine's memory, with each scene the same blocks anew.
-os.environ.setdefault("GDAL_CACHEMAX", "64")
+STRIP = 256  # rows read or warped at once, a row of blocks: bounds the memory, whatever the scene's size
+# MB of raster blocks that GDAL keeps: some strips. Left to itself it takes 5 % of the machine's memory,
+# for blocks that are not read again.
+os.environ.setdefault("GDAL_CACHEMAX", "32")
 WGS84 = CRS.from_epsg(4326)
 IGNORE = 255  # class index of pixels without a label, and of no data on maps
 
