@@ -31,6 +31,10 @@ STAGES = {
     "map": "map whole scenes with the selected round",
     "report": "write the page people read",
 }
+PLACES = {
+    "sheets": "images named after Chinese map sheets 1:50,000, such as NH49E010015.tif",
+    "patches": "other images: the files of one patch get a nominal place of their own",
+}
 _LAST = "report"
 
 
@@ -104,6 +108,13 @@ def _people(words: Sequence[str]) -> int:
     taken.add_argument("--overwrite", action="store_true", help="even where params.yaml was edited")
     actions.add_parser("show", help="print params.yaml after checking it")
     commands.add_parser("audit", help="look over the scene folder: what is wrong, what is doubtful")
+    placed = commands.add_parser("place", help="give images without a position one")
+    ways = placed.add_subparsers(dest="kind", required=True)
+    for name, text in PLACES.items():
+        way = ways.add_parser(name, help=text, description=text)
+        way.add_argument("source", type=Path, help="folder of the images, as downloaded")
+        way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
+        way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (patches)")
     commands.add_parser("track", help="post to MLflow what is missing there")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
@@ -130,6 +141,14 @@ def _audit(_: Any) -> int:
     return int(any(finding.level == "error" for finding in examined.findings))
 
 
+def _place(given: Any) -> int:
+    from dllr.ingest.place import place
+
+    count = place(given.kind, given.source, given.target, given.pixel)
+    print(f"{count} files with a position under {given.target}")
+    return 0
+
+
 def _track(_: Any) -> int:
     from dllr import tracking
 
@@ -147,6 +166,7 @@ def _study(given: Any) -> int:
 _ACTIONS: dict[str, Callable[[Any], int]] = {
     "params": _params,
     "audit": _audit,
+    "place": _place,
     "track": _track,
     "study": _study,
 }

@@ -45,14 +45,18 @@ def test_help_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert all(stage in printed for stage in STAGES)
+    assert all(word in printed for word in [*STAGES, "audit", "track", "study"])
 
 
+@pytest.mark.parametrize("command", [["scenes", "--out", "results/scenes"], ["audit"]])
 def test_outside_a_project_the_message_says_where_to_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["scenes", "--out", "results/scenes"]) == 1
+    assert main(command) == 1
     printed = capsys.readouterr().err
-    assert printed.startswith("dllr scenes: params.yaml does not exist")
+    assert printed.startswith(f"dllr {command[0]}: params.yaml does not exist")
     assert "from the project's folder" in printed

@@ -88,20 +88,23 @@ class _Band:
     def add(self, known: NDArray[Any]) -> None:
         if not known.size:
             return
-        low, high = float(known.min()), float(known.max())
+        top = known.max()
+        low, high = float(known.min()), float(top)
         integers = np.issubdtype(known.dtype, np.integer)
-        self.total += float(known.sum(dtype=np.int64 if integers else np.float64))
+        with np.errstate(over="ignore"):  # of the largest doubles no mean is told
+            self.total += float(known.sum(dtype=np.int64 if integers else np.float64))
         self.count += known.size
         if low < 0:
             self.negative += int(np.count_nonzero(known < 0))
         if high >= self.high:
             self.at_max = self.at_max if high == self.high else 0
-            self.at_max += int(np.count_nonzero(known == known.dtype.type(high)))
+            self.at_max += int(np.count_nonzero(known == top))
         self.low, self.high = min(self.low, low), max(self.high, high)
 
     def record(self, size: int) -> dict[str, Any]:
         sample = np.concatenate(self.sample)
-        seen = np.percentile(sample, PERCENTILES).tolist() if sample.size else [None] * 3
+        with np.errstate(over="ignore", invalid="ignore"):
+            seen = np.percentile(sample, PERCENTILES).tolist() if sample.size else [None] * 3
         count = max(self.count, 1)
         return {
             "min": _plain(self.low),

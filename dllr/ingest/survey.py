@@ -128,7 +128,8 @@ def _pixel_size(source: Any) -> float:
 
 def _check_exact(path: Path, values: NDArray[np.integer], valid: NDArray[np.bool_]) -> None:
     """Raises SceneError where single precision, which images are resampled in, would round."""
-    largest = int(np.abs(values[:, valid].astype(np.int64)).max(initial=0))
+    known = values[:, valid]
+    largest = max(int(known.max()), -int(known.min())) if known.size else 0
     if largest > EXACT:
         raise SceneError(
             f"{path} holds {largest} as {values.dtype}; whole numbers beyond {EXACT} are not exact in "

@@ -141,6 +141,8 @@ def test_labels_off_the_grid(label: dict[str, Any] | None, words: str | None) ->
         ("db", band(-3, 20, 51, whole=False, negative=0.01), "error"),
         ("db", band(0, 7, 20), "error"),
         ("db", band(0.01, 0.2, 0.9, whole=False), "warning"),
+        ("db", band(-3100, -1150, 310, negative=0.97), "error"),  # hundredths of a dB, some bright
+        ("db", band(-3100, -1150, 31, negative=0.97), "warning"),
         ("amplitude", band(-31.2, -11.5, 3.1, negative=0.97, whole=False), "error"),
         ("power", band(-25, -9, 2.1, negative=0.002, whole=False), "error"),
         ("power", band(0, 210, 1900), "warning"),

@@ -181,3 +181,18 @@ def test_label_codes_are_counted(tmp_path: Path, dtype: Any) -> None:
     values = np.random.default_rng(2).choice([0, 7, 101], (1, STRIP + 20, 33)).astype(dtype)
     codes = survey_label(write(tmp_path / "l.tif", values, nodata=7), 1)["codes"]
     assert codes == {str(code): int((values == code).sum()) for code in (0, 7, 101)}
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("extreme", ["min", "max"])
+def test_whole_numbers_beyond_single_precision_are_refused(
+    tmp_path: Path, dtype: str, extreme: str
+) -> None:
+    values = np.full((1, 9, 9), 5, dtype)
+    values[0, 4, 4] = getattr(np.iinfo(dtype), extreme)
+    path = write(tmp_path / "a.tif", values)
+    if values[0, 4, 4] == 0:
+        assert survey(Image(path, (1,)))["values"][0]["max"] == 5
+        return
+    with pytest.raises(SceneError, match=f"as {dtype}; whole numbers beyond 16777216"):
+        survey(Image(path, (1,)))

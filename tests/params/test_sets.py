@@ -14,7 +14,6 @@ import rasterio
 from expected import EXPECTED, Expected
 from rasterio.errors import NotGeoreferencedWarning
 
-from dllr import place
 from dllr.cli import main
 from dllr.params import use
 from dllr.params.load import PARAMS_FILE, load, read_yaml
@@ -59,8 +58,8 @@ def command(start: str, holds: str) -> str | None:
 
 def placed(name: str) -> Path:
     """Folder of a set's scenes: its replica's download, or what the guide's command makes of it."""
-    if line := command("python -m dllr.place", f"data/{name}"):
-        assert place.main(shlex.split(line)[3:]) == 0
+    if line := command("dllr place", f"data/{name}"):
+        assert main(shlex.split(line)[1:]) == 0
         return Path("data") / name
     return DOWNLOADS / name
 

@@ -14,10 +14,8 @@ ZEROS = 0.01  # likewise of 0, which may also be measured
 SATURATED = 0.01  # share of pixels at a band's maximum beyond which the values were cut
 SATURATED_TYPE = 0.005  # likewise where the maximum is the largest value of the type
 NEGATIVE = 0.001  # share of negative values that noise subtraction may leave in amplitude or power
-DB_MEDIAN, DB_BRIGHT = (
-    30.0,
-    50.0,
-)  # dB; calibrated land lies at -25 to 5, corner reflectors below 50
+# dB; calibrated ground lies at -35 to 5, corner reflectors below 50
+DB_FAINT, DB_MEDIAN, DB_BRIGHT = -60.0, 30.0, 50.0
 BRIGHT, DARK, NEGATIVE_REFLECTANCE = 2.0, 0.002, -0.5  # reflectance of no scene on Earth
 DIM_BYTE = 0.2  # reflectance that the largest byte must reach: 8-bit images are stretched to 0..255
 
@@ -151,6 +149,11 @@ def sar_unit(image: Record, settings: Sar) -> Iterator[Finding]:
             yield error(
                 "SAR unit",
                 f"{said}{integers}: looks like amplitude or dn, not db; set scenes.sar.unit",
+            )
+        elif median < DB_FAINT and not filled:
+            yield warning(
+                "SAR unit",
+                f"{said}: no ground is that faint; if the file holds scaled dB, scale it back first",
             )
         elif lowest >= 0:
             yield warning(

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform_bounds
 
+from dllr.cli import main
 from dllr.errors import SceneError
-from dllr.place import GEOGRAPHIC, UTM, main, patch_key, sheet_bounds, side_by_side
+from dllr.ingest.place import GEOGRAPHIC, UTM, patch_key, sheet_bounds, side_by_side
 
 LETTERS, PARTS = "ABCDEFGHIJKLMNOPQRSTUV", st.integers(1, 24)
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -103,7 +104,9 @@ def test_copies_hold_the_pixels_and_one_place_a_patch(tmp_path: Path) -> None:
     }
     for name, values in raw.items():
         write(tmp_path / "in" / name, values)
-    assert main(["patches", "--pixel", "2", str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    assert (
+        main(["place", "patches", "--pixel", "2", str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    )
     places = {}
     for name, values in raw.items():
         with rasterio.open((tmp_path / "out" / name).with_suffix(".tif")) as image:
@@ -119,7 +122,7 @@ def test_what_cannot_be_placed_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     dull = np.ones((1, 16, 16), np.uint8)
 
     def told(*words: str) -> str:
-        assert main([*words]) == 1
+        assert main(["place", *words]) == 1
         return capsys.readouterr().err
 
     assert "no image" in told("patches", str(source), str(target))

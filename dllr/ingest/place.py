@@ -1,15 +1,12 @@
-"""Images without a position become GeoTIFFs with one: `python -m dllr.place --help`.
+"""Images without a position become GeoTIFFs with one: `dllr place --help`.
 
 Many public sets are published without georeference, and the reader refuses such files: a wrong or a shared
 position would let scenes that overlap fall into different splits, unseen.
 """
 
-import argparse
 import math
 import re
-import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import rasterio
@@ -18,7 +15,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from dllr.errors import DllrError, SceneError
+from dllr.errors import SceneError
 from dllr.files import atomic_file
 
 GEOGRAPHIC, UTM = CRS.from_epsg(4326), CRS.from_epsg(32650)
@@ -43,7 +40,7 @@ def sheet_bounds(name: str) -> tuple[float, float, float, float]:
     if not match or not 1 <= row <= 24 or not 1 <= column <= 24 or not 1 <= int(match[2]) <= 60:
         raise SceneError(
             f"{name} is no map sheet 1:50,000; expected a name such as NH49E010015. For other images use "
-            "`python -m dllr.place patches`"
+            "`dllr place patches`"
         )
     north = 4 * (ord(match[1]) - ord("A") + 1) - (row - 1) / 6
     west = 6 * (int(match[2]) - 31) + (column - 1) / 4
@@ -94,6 +91,16 @@ def patches(source: Path, target: Path, pixel: float) -> int:
     return len(files)
 
 
+def place(kind: str, source: Path, target: Path, pixel: float) -> int:
+    """Copy the images under `source` as `sheets` or `patches`, by `kind`; returns how many they are.
+
+    Raises:
+        SceneError: there is no image, an image has a position already or is not named after a sheet.
+    """
+    with warnings.catch_warnings(category=NotGeoreferencedWarning, action="ignore"):
+        return sheets(source, target) if kind == "sheets" else patches(source, target, pixel)
+
+
 def _images(source: Path, target: Path) -> list[Path]:
     if target.resolve().is_relative_to(source.resolve()):
         raise SceneError(f"{target} lies in {source}; write the copies to another folder")
@@ -121,37 +128,3 @@ def _write(path: Path, target: Path, crs: CRS, transform: Affine) -> None:
         rasterio.shutil.copy(path, temporary, driver="GTiff", compress="deflate", tiled=True)
         with rasterio.open(temporary, "r+") as image:
             image.crs, image.transform = crs, transform
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status (0 done, 1 an error the user can mend)."""
-    parser = argparse.ArgumentParser(prog="python -m dllr.place", description=_ABOUT)
-    kinds = parser.add_subparsers(dest="kind", required=True)
-    for name, text in _KINDS.items():
-        kind = kinds.add_parser(name, help=text, description=text)
-        kind.add_argument("source", type=Path, help="folder of the images, as downloaded")
-        kind.add_argument("target", type=Path, help="folder to write the same folders to")
-        if name == "patches":
-            kind.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel")
-    given = parser.parse_args(arguments)
-    try:
-        with warnings.catch_warnings(category=NotGeoreferencedWarning, action="ignore"):
-            if given.kind == "sheets":
-                count = sheets(given.source, given.target)
-            else:
-                count = patches(given.source, given.target, given.pixel)
-    except (DllrError, OSError) as error:
-        print(f"dllr.place: {error}", file=sys.stderr)
-        return 1
-    print(f"{count} files with a position under {given.target}")
-    return 0
-
-
-_ABOUT = "Give images without a position one, so that the reader takes them."
-_KINDS = {
-    "sheets": "images named after Chinese map sheets 1:50,000, such as NH49E010015.tif",
-    "patches": "other images: the files of one patch get a nominal place of their own",
-}
-
-if __name__ == "__main__":
-    sys.exit(main())
