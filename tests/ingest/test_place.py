@@ -41,7 +41,7 @@ def test_a_sheets_centre_lies_in_no_other_sheet(
 
 
 def test_sheets_are_as_large_as_the_authors_of_whu_opt_sar_say() -> None:
-    listed = Path(__file__).parents[1] / "params" / "lists" / "whu_opt_sar.csv"
+    listed = Path(__file__).parents[2] / "params" / "lists" / "whu_opt_sar.csv"
     names = [line.split(",")[0] for line in listed.read_text().splitlines()[1:]]
     boxes = np.array([sheet_bounds(name) for name in names])
     assert len(set(map(tuple, boxes.round(6)))) == 100
