@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
 from dllr.errors import SceneError
@@ -27,7 +27,7 @@ def read_strips(
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
     """Strips of the bands and of their validity: a pixel is missing where every band is nodata, any is
     not finite, or the file's own mask or alpha band says so."""
-    masked = MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]
+    masked = _has_mask(source, bands)
     for window in Grid.of(source).strips():
         try:
             values = source.read(bands, window=window)
@@ -40,6 +40,19 @@ def read_strips(
         if masked:
             valid &= source.dataset_mask(window=window) > 0
         yield values, valid
+
+
+def _has_mask(source: Any, bands: list[int]) -> bool:
+    """Whether the file has a mask or an alpha band of its own.
+
+    GDAL calls the last of four 8-bit bands alpha unless told otherwise: a band that the settings name is
+    near infrared, say, and dark water is not missing there.
+    """
+    alpha = [b for b, kind in enumerate(source.colorinterp, 1) if kind == ColorInterp.alpha]
+    flags = source.mask_flag_enums[bands[0] - 1]
+    return MaskFlags.per_dataset in flags and not (
+        MaskFlags.alpha in flags and set(alpha) & set(bands)
+    )
 
 
 def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
