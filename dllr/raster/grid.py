@@ -75,6 +75,7 @@ def raster_writer(
         "driver": "GTiff", "crs": grid.crs, "transform": grid.transform, "height": grid.height,
         "width": grid.width, "count": bands, "dtype": dtype, "nodata": nodata, "tiled": True,
         "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "zstd", "BIGTIFF": "IF_SAFER",
+        "ALPHA": "NO",  # else the last of four 8-bit bands is taken for one
     }  # fmt: skip
     with atomic_file(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
         target.update_tags(**(tags or {}))

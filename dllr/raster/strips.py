@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -44,9 +44,22 @@ def read_window(
             "truncated or damaged; copy or download it again"
         ) from None
     valid = validity(values, source.nodata if nodata is None else nodata)
-    if MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]:
+    if _has_mask(source, bands):
         valid &= source.dataset_mask(window=window) > 0
     return values, valid
+
+
+def _has_mask(source: Any, bands: list[int]) -> bool:
+    """Whether the file has a mask or an alpha band of its own.
+
+    GDAL calls the last of four 8-bit bands alpha unless told otherwise: a band that the settings name is
+    near infrared, say, and dark water is not missing there.
+    """
+    alpha = [b for b, kind in enumerate(source.colorinterp, 1) if kind == ColorInterp.alpha]
+    flags = source.mask_flag_enums[bands[0] - 1]
+    return MaskFlags.per_dataset in flags and not (
+        MaskFlags.alpha in flags and set(alpha) & set(bands)
+    )
 
 
 def validity(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

@@ -81,7 +81,7 @@ pathlib.Path("probe").write_text(f"{workflow.is_main_process} {'dvc' in sys.modu
 def real(template: Project, tmp_path: Path) -> Project:
     """This project's own pipeline, parameters and rules, before anything was run."""
     root = tmp_path / "real"
-    for folder in ("workflow", "dllr", "profiles"):
+    for folder in ("workflow", "dllr", "profiles", "params"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("Snakefile", "dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / file, root)

@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.warp import transform
 from scipy import ndimage
 
@@ -168,6 +169,26 @@ def test_a_truncated_file_is_named_with_its_row(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:400_000])
     with pytest.raises(SceneError, match=r"a\.tif breaks off at row .*truncated"):
         survey(Image(path, (1,)))
+
+
+def test_a_dark_fourth_band_is_no_mask_unless_nobody_asked_for_it(tmp_path: Path) -> None:
+    bands = np.full((4, 20, 20), 9, np.uint8)
+    bands[3, :5] = 0
+    path = write(tmp_path / "a.tif", bands, grid(20, 20))
+    with rasterio.open(path) as source:
+        assert source.colorinterp[3] == ColorInterp.alpha
+        ((_, valid),) = read_strips(source, [1, 2, 3, 4], None)
+        ((_, without),) = read_strips(source, [1, 2, 3], None)
+    assert valid.all()
+    assert not without[:5].any() and without[5:].all()
+
+
+def test_the_product_has_no_alpha_band(tmp_path: Path) -> None:
+    on = grid(20, 20)
+    strips = ((w, np.zeros((4, 20, 20), np.uint8)) for w in on.strips())
+    write_strips(tmp_path / "a.tif", on, strips, bands=4, dtype="uint8", nodata=None)
+    with rasterio.open(tmp_path / "a.tif") as source:
+        assert ColorInterp.alpha not in source.colorinterp
 
 
 def test_strips_cover_the_scene(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def coregistered(dtype: str, nodata: float | None, masked: bool, other_crs: bool
     """A scene with gaps of every kind, through the stage."""
     rng = np.random.default_rng(0)
     optical = rng.integers(1, 200, (4, HEIGHT, WIDTH)).astype(dtype)
-    optical[:, :9] = 0 if nodata is None else nodata
+    if nodata is not None:
+        optical[:, :9] = nodata
     optical[0, 20] = 0
     if np.issubdtype(dtype, np.floating):
         optical[1, 30:33, 5] = np.nan
