@@ -4,7 +4,6 @@ Optical 4 × uint8, SAR uint8 and labels 0, 10, …, 70 on one grid, uncompresse
 """
 
 import csv
-import os
 import sys
 from pathlib import Path
 
@@ -41,12 +40,9 @@ def main(folder: Path, scenes: int) -> None:
 
 
 def _names() -> list[str]:
-    """Names of the real sheets where they are known, else names like them."""
-    known = Path(os.environ.get("DLLR_SHARED_DATA", "")) / "whu_opt_sar_split.csv"
-    if known.is_file():
-        with known.open(newline="") as file:
-            return sorted(row["scene"] for row in csv.DictReader(file))
-    return [f"NH49E{row:03}{column:03}" for row in range(1, 11) for column in range(13, 23)]
+    """Names of the real sheets."""
+    with (Path(__file__).parents[1] / "params/lists/whu_opt_sar.csv").open(newline="") as file:
+        return sorted(row["scene"] for row in csv.DictReader(file))
 
 
 def _image(classes: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

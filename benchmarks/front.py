@@ -5,6 +5,7 @@ to `split` as dvc.yaml has them, each a process of its own, and prints a JSON ob
 peak memory by N, by stage too, and the spread of each. Needs about 0.6 GB of disk a scene, given back.
 """
 
+import itertools
 import json
 import os
 import re
@@ -51,12 +52,22 @@ def main(numbers: list[int]) -> None:
                 "cpu_seconds_a_scene": cpu,
                 "spread": _spread(seconds),
                 "cpu_spread": _spread(cpu),
+                "cpu_seconds_an_added_scene": _added(found),
                 "MB": peak,
                 "MB_spread": _spread(peak),
                 "stages": found,
             }
         )
     )
+
+
+def _added(found: dict[int, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """CPU seconds of each further scene between two numbers: without what a run costs anyway."""
+    total = {n: sum(s["cpu_seconds"] for s in stages.values()) for n, stages in found.items()}
+    return {
+        f"{few} to {many}": round((total[many] - total[few]) / (many - few), 2)
+        for few, many in itertools.pairwise(total)
+    }
 
 
 def _spread(values: dict[int, float]) -> float:
@@ -92,7 +103,8 @@ def _project(folder: Path, scenes: int) -> Path:
     params = yaml.load(folder / "params.yaml")
     params["scenes"]["root"] = data.relative_to(folder).as_posix()
     # One scene cannot be dealt out whole, and holds no more windows of the budget than these.
-    params["split"] |= {"by": "block", "labelled_tiles": 32}
+    params["split"] |= {"by": "block", "group": None, "labelled_tiles": 32}
+    params["scenes"]["list"] = "params/lists/everything.csv"
     yaml.dump(params, folder / "params.yaml")
     return folder
 

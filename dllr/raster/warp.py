@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform
 from rasterio.windows import Window
 
 from dllr.errors import SceneError
@@ -36,10 +37,11 @@ def warped(
     """`source` as a dataset on `grid`, NaN where there is no data."""
     shifted = Affine(*correction.ravel()[:6]) if correction is not None else Affine.identity()
     every = set(bands) == set(source.indexes)
+    target = Grid(grid.crs, grid.transform @ shifted, grid.height, grid.width)
     with WarpedVRT(
         source,
-        crs=grid.crs,
-        transform=grid.transform @ shifted,
+        crs=target.crs,
+        transform=target.transform,
         height=grid.height,
         width=grid.width,
         resampling=resampling,
@@ -49,8 +51,25 @@ def warped(
         tolerance=TOLERANCE,
         # Missing is what every band misses; GDAL knows no "every one of these bands".
         UNIFIED_SRC_NODATA="YES" if every else "NO",
+        **_scales(Grid.of(source), target),
     ) as found:
         yield found
+
+
+def _scales(source: Grid, target: Grid) -> dict[str, float]:
+    """Pixels of the target per pixel of the source along the source's axes, at the target's centre.
+
+    Left to itself GDAL takes them of each strip anew, and where it thins, a pixel then depends on the
+    strip it was read in.
+    """
+    x, y = target.width / 2, target.height / 2
+    places = [target.transform @ place for place in ((x, y), (x + 1, y), (x, y + 1))]
+    columns, rows = transform(target.crs, source.crs, *zip(*places, strict=True))
+    if not np.isfinite([columns, rows]).all():
+        return {}
+    u, v = ~source.transform @ (np.array(columns), np.array(rows))
+    steps = [np.hypot(axis[1] - axis[0], axis[2] - axis[0]) for axis in (u, v)]
+    return dict(zip(("XSCALE", "YSCALE"), (1 / float(step) for step in steps), strict=True))
 
 
 class Nearest:

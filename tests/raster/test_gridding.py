@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
@@ -69,6 +71,31 @@ def test_other_crs_agrees_with_exact_coordinates(tmp_path: Path) -> None:
     assert np.isfinite(found[inside]).all()
     error = (found - expected)[inside]
     assert np.sqrt((error**2).mean()) < 5e-5 * np.ptp(values)
+
+
+@settings(max_examples=25)
+@given(
+    height=st.integers(7, 130),
+    angle=st.floats(-3, 3),
+    pixel=st.floats(6, 30),
+    rows=st.integers(90, 260),
+)
+def test_strips_of_any_height_give_the_same_pixels(
+    tmp_path_factory: pytest.TempPathFactory, height: int, angle: float, pixel: float, rows: int
+) -> None:
+    target = grid(rows, 120)
+    turned = Affine(1e-5 * pixel, 0, 116.99, 0, -0.9e-5 * pixel, 29.835) @ Affine.rotation(angle)
+    source = Grid(CRS.from_epsg(4326), turned, 400, 300)
+    values = smooth(source.height, source.width)
+    path = write(tmp_path_factory.mktemp("strips") / "a.tif", values, source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dllr.raster.grid.STRIP", rows)
+        once = whole(path, target)
+        patch.setattr("dllr.raster.grid.STRIP", height)
+        cut = whole(path, target)
+    both = np.isfinite(once) & np.isfinite(cut)
+    assert (np.isfinite(once) == np.isfinite(cut)).mean() > 0.999
+    assert np.abs(once - cut)[both].max(initial=0) <= 1e-4 * np.ptp(values)
 
 
 @pytest.mark.parametrize("shift", [(3.0, -5.0), (0.5, 0.25)])
