@@ -17,7 +17,7 @@ from dllr.ingest.audit.examine import examine
 from dllr.ingest.audit.finding import Finding
 from dllr.params.load import load, read_yaml
 
-from .test_bad_input import SIDE, project, save, scene, truncate, unlabel, write
+from .small_scenes import SIDE, project, save, scene, truncate, unlabel, write
 
 __all__ = ["project"]  # a fixture
 Edit = Callable[[Path, Any], Any]

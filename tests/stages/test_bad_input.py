@@ -1,112 +1,31 @@
 """Bad input ends in `scenes` or `split` at the latest, with a message that says what to do."""
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import rasterio
-from affine import Affine
-from ruamel.yaml import YAML
 
-from dllr.cli import main
 from dllr.params.load import read_yaml
 
-ROOT = Path(__file__).parents[2]
-SIDE = 128
-LOCAL = 'LOCAL_CS["x",UNIT["metre",1]]'
-Edit = Callable[[Path, Any], None]
+from .small_scenes import (
+    LOCAL,
+    SIDE,
+    Edit,
+    front,
+    listed,
+    mask,
+    numbers,
+    project,
+    save,
+    scene,
+    tagged,
+    truncate,
+    unlabel,
+    write,
+)  # fmt: skip
 
-
-def write(
-    path: Path, values: np.ndarray, crs: str = "EPSG:32650", east: float | None = None
-) -> None:
-    """A raster of a scene; scenes a, b, c, ... lie side by side."""
-    if east is None:
-        east = 500_000 + 1000 * (ord(path.parent.name[0]) - ord("a"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(
-        path, "w", driver="GTiff", crs=crs, transform=Affine(5, 0, east, 0, -5, 3_300_000), height=SIDE,
-        width=SIDE, count=len(values), dtype=values.dtype,
-    ) as target:  # fmt: skip
-        target.write(values)
-
-
-def tagged(path: Path, scale: float, offset: float) -> None:
-    with rasterio.open(path, "r+") as target:
-        target.scales, target.offsets = (
-            (scale,) * target.count,
-            (offset,) * target.count,
-        )
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four small scenes that are taken as they are, and params for them."""
-    rng = np.random.default_rng(0)
-    for name in "abcd":
-        folder = tmp_path / "data" / "demo" / name
-        write(folder / "optical.tif", rng.integers(1, 9000, (4, SIDE, SIDE)).astype(np.uint16))
-        write(folder / "sar.tif", rng.random((1, SIDE, SIDE), np.float32) + 0.1)
-        write(folder / "label.tif", rng.choice([10, 20, 40, 0], (1, SIDE, SIDE)).astype(np.uint8))
-    (tmp_path / "params").symlink_to(ROOT / "params")
-    monkeypatch.chdir(tmp_path)
-    values = read_yaml(ROOT / "params.yaml")
-    values["tile"] |= {"size": 64, "stride": 64}
-    values["split"] |= {"labelled_tiles": 2}
-    values["coregister"]["estimator"] = "none"
-    save(values)
-    return tmp_path
-
-
-def save(values: Any) -> None:
-    with Path("params.yaml").open("w") as file:
-        YAML(typ="safe").dump(values, file)
-
-
-def front() -> int:
-    """The stages up to `split`, as dvc.yaml runs them; the first failure's exit status."""
-    r = "results"
-    for words in (
-        f"scenes --out {r}/scenes",
-        f"coregister --records {r}/scenes --out {r}/coregistered --labels-out {r}/labels",
-        f"tile --coregistered {r}/coregistered --out {r}/tiles --superpixels-out {r}/superpixels",
-        f"split --records {r}/scenes --coregistered {r}/coregistered --tiles {r}/tiles --labels {r}/labels --out {r}/split",
-    ):
-        if status := main(words.split()):
-            return status
-    return 0
-
-
-def scene(project: Path, file: str, name: str = "b") -> Path:
-    return project / "data" / "demo" / name / file
-
-
-def listed(project: Path, values: Any, text: str) -> None:
-    (project / "list.csv").write_text(text)
-    values["scenes"]["list"] = "list.csv"
-
-
-def mask(pattern: str | None, **changes: Any) -> dict[str, Any]:
-    return {"pattern": pattern, "band": 1, "bad": [1.0], "above": None} | changes
-
-
-def numbers(low: int, high: int) -> np.ndarray:
-    return np.random.default_rng(1).integers(low, high, (1, SIDE, SIDE)).astype(np.uint16)
-
-
-def truncate(project: Path, _: Any) -> None:
-    path = scene(project, "sar.tif")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def unlabel(project: Path, names: str) -> None:
-    for name in names:
-        scene(project, "label.tif", name).unlink()
+__all__ = ["project"]
 
 
 CASES: dict[str, tuple[Edit, list[str]]] = {
@@ -356,108 +275,3 @@ def test_message_says_what_to_do(
     for word in words:
         assert word in message
     assert "Traceback" not in message
-
-
-@pytest.mark.usefixtures("project")
-def test_what_is_not_bad_passes() -> None:
-    assert front() == 0
-
-
-@pytest.mark.parametrize("nodata", [-9999.0, None])
-def test_nodata_that_the_type_cannot_hold_is_no_nodata(project: Path, nodata: float | None) -> None:
-    values = read_yaml(Path("params.yaml"))
-    values["scenes"]["optical"]["nodata"] = nodata
-    save(values)
-    bands = np.full((4, SIDE, SIDE), 7, np.uint16)
-    bands[:, :9] = 0
-    write(scene(project, "optical.tif"), bands)
-    assert front() == 0
-    with rasterio.open("results/coregistered/b/optical.tif") as source:
-        assert np.array_equal(source.read(), bands)
-
-
-def test_a_mask_inside_the_file_counts(project: Path) -> None:
-    path = scene(project, "optical.tif")
-    mask = np.full((SIDE, SIDE), 255, np.uint8)
-    mask[:32] = 0
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as target:
-        target.write_mask(mask)
-    assert front() == 0
-    record = json.loads(Path("results/scenes/records/b.json").read_text())
-    assert record["optical"]["nodata_share"] == 0.25
-    with rasterio.open("results/coregistered/b/optical.tif") as source:
-        assert (source.read()[:, :32] == 0).all() and (source.read()[:, 32:] > 0).all()
-
-
-def test_scale_tags_that_agree_with_the_settings_are_welcome(project: Path) -> None:
-    tagged(scene(project, "optical.tif"), 0.0001, 0.0)
-    assert front() == 0
-
-
-def test_patterns_may_name_the_scene_twice_and_rows_may_run_north(project: Path) -> None:
-    for name in "abcd":
-        folder = project / "data/demo" / name
-        for kind in ("optical", "sar", "label"):
-            path = folder / f"{kind}.tif"
-            with rasterio.open(path) as source:
-                values, profile = source.read()[:, ::-1], source.profile
-            up = profile["transform"] @ Affine.translation(0, SIDE) @ Affine.scale(1, -1)
-            with rasterio.open(
-                folder / f"{name}_{kind}.tif", "w", **profile | {"transform": up}
-            ) as target:
-                target.write(values)
-            path.unlink()
-    values = read_yaml(Path("params.yaml"))
-    for kind in ("optical", "sar", "label"):
-        values["scenes"][kind]["pattern"] = "{scene}/{scene}_" + kind + ".tif"
-    save(values)
-    assert front() == 0
-
-
-def test_a_scene_smaller_than_a_window_is_left_out(project: Path) -> None:
-    values = read_yaml(Path("params.yaml"))
-    values["tile"] |= {"min_valid": 0.3}
-    save(values)
-    for kind in ("optical", "sar", "label"):
-        path = scene(project, f"{kind}.tif", "a")
-        with rasterio.open(path) as source:
-            small, profile = (
-                source.read()[:, :20, :20],
-                source.profile | {"height": 20, "width": 20},
-            )
-        with rasterio.open(path, "w", **profile) as target:
-            target.write(small)
-    assert front() == 0
-    assert Path("results/split/roles/a.tif").exists()
-    assert json.loads(Path("results/split/summary.json").read_text())["scenes"]["a"] == "none"
-
-
-@pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("calibration", [0.0, 0.5])
-def test_no_budget_labels_every_training_window_the_calibration_fold_does_not_touch(
-    calibration: float,
-) -> None:
-    values = read_yaml(Path("params.yaml"))
-    values["split"] |= {"labelled_tiles": None, "calibration": calibration}
-    save(values)
-    assert front() == 0
-    windows = pd.read_parquet("results/split/windows.parquet")
-    train = windows[windows["split"] == "train"]
-    held_back = train[train["labelled"] == "calibration"]
-    assert held_back.empty == (calibration == 0)
-    size = int(windows["size"].iloc[0])
-    for row in train.itertuples():
-        near = held_back[held_back["scene"] == row.scene][["y", "x"]] - [row.y, row.x]
-        touches = bool((near.abs().max(axis=1) < size).any())
-        assert row.labelled != ("train" if touches else "no")
-
-
-def test_scenes_without_labels_join_the_training_pool(project: Path) -> None:
-    unlabel(project, "a")
-    for kind in ("optical", "sar", "label"):
-        with rasterio.open(scene(project, f"{kind}.tif")) as source:
-            write(scene(project, f"{kind}.tif", "e"), source.read())
-    assert front() == 0
-    summary = json.loads(Path("results/split/summary.json").read_text())
-    assert summary["scenes"]["a"] == "train"
-    assert summary["labelled_tiles"] == {"no": 18, "train": 2}

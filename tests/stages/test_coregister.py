@@ -17,7 +17,7 @@ from dllr.raster.grid import STRIP, Grid
 from dllr.raster.gridding import gridded
 from dllr.raster.image import Image, Mask
 
-from .test_bad_input import ROOT, save
+from .small_scenes import ROOT, save
 
 HEIGHT, WIDTH = STRIP + 40, 90
 ON = Affine(5, 0, 500_000, 0, -5, 3_300_000)

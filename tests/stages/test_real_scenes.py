@@ -11,7 +11,7 @@ import pytest
 from dllr.cli import main
 from dllr.params import use
 
-from .test_bad_input import front
+from .small_scenes import front
 
 ROOT = Path(__file__).parents[2]
 SHARED = os.environ.get("DLLR_SHARED_DATA")
