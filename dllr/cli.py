@@ -114,7 +114,7 @@ def _people(words: Sequence[str]) -> int:
         way = ways.add_parser(name, help=text, description=text)
         way.add_argument("source", type=Path, help="folder of the images, as downloaded")
         way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
-        way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (patches)")
+    way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (default 1)")
     commands.add_parser("track", help="post to MLflow what is missing there")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
@@ -144,7 +144,7 @@ def _audit(_: Any) -> int:
 def _place(given: Any) -> int:
     from dllr.ingest.place import place
 
-    count = place(given.kind, given.source, given.target, given.pixel)
+    count = place(given.kind, given.source, given.target, getattr(given, "pixel", 1.0))
     print(f"{count} files with a position under {given.target}")
     return 0
 

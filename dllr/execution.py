@@ -36,6 +36,17 @@ def device() -> "torch.device":
 
 
 @contextmanager
+def one_thread_here() -> Iterator[None]:
+    """The same in a process whose other tasks are scenes too, a worker's: nothing is put back."""
+    import rasterio
+    import SimpleITK
+
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    with rasterio.Env(GDAL_NUM_THREADS="1"):
+        yield
+
+
+@contextmanager
 def one_thread_each() -> Iterator[None]:
     """While scenes run side by side, each takes one thread: SimpleITK and GDAL must not multiply them."""
     import rasterio

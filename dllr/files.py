@@ -71,8 +71,11 @@ def file_digest(path: Path) -> str:
 
 
 def digest(*values: Any) -> str:
-    """SHA-256 (first 16 hex digits) of values that JSON can hold: a key of the work cache."""
-    text = json.dumps(values, sort_keys=True, default=str)
+    """SHA-256 (first 16 hex digits) of values that JSON can hold: a key of the work cache.
+
+    The order of a dictionary counts: that of classes and bands is their index in every product.
+    """
+    text = json.dumps(values, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

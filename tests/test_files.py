@@ -49,5 +49,7 @@ def test_linked_trees_share_their_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "z" / "b" / "c").samefile(tmp_path / "a" / "b" / "c")
 
 
-def test_a_key_depends_on_values_and_not_on_their_order() -> None:
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
+def test_a_key_depends_on_values_and_on_the_order_of_classes_and_bands() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"a": 1, "b": 2})
+    assert digest({"a": 1, "b": 2}) != digest({"b": 2, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})

@@ -75,9 +75,10 @@ def _table(path: Path, root: Path) -> Iterable[Row]:
             f"{path} has the columns {', '.join(map(str, table.columns))}; expected `scene` and any of "
             f"{', '.join(COLUMNS[1:])}"
         )
-    for cells in table.astype(object).where(table.notna(), "").astype(str).to_dict("records"):
+    for row in table.astype(object).where(table.notna(), "").astype(str).to_dict("records"):
+        cells = {str(column): text.strip() for column, text in row.items()}
         files = {kind: _below(root, root / cells[kind], path) for kind in FILES if cells.get(kind)}
-        yield Row(cells["scene"].strip(), files, cells.get("split", ""), cells.get("group", ""))
+        yield Row(cells["scene"], files, cells.get("split", ""), cells.get("group", ""))
 
 
 def _stac(path: Path, root: Path) -> Iterable[Row]:
@@ -105,7 +106,7 @@ def _stac(path: Path, root: Path) -> Iterable[Row]:
             if kind in FILES
         }
         facts: dict[str, Any] = item.properties
-        yield Row(item.id, files, str(facts.get("split", "")), str(facts.get("group", "")))
+        yield Row(str(item.id), files, str(facts.get("split") or ""), str(facts.get("group") or ""))
 
 
 def _local(href: str, listed: Path) -> Path:

@@ -73,7 +73,7 @@ def sheets(source: Path, target: Path) -> int:
         west, south, east, north = sheet_bounds(path.stem)
         width, height = _size(path)
         step = Affine((east - west) / width, 0, west, 0, (south - north) / height, north)
-        _write(path, target / path.relative_to(source), GEOGRAPHIC, step)
+        _write(path, _copy(path, source, target), GEOGRAPHIC, step)
     return len(files)
 
 
@@ -87,7 +87,7 @@ def patches(source: Path, target: Path, pixel: float) -> int:
     side = max(max(_size(path)) for path in files)
     for path, key in keys.items():
         place = side_by_side(numbers[key], len(numbers), side, pixel)
-        _write(path, target / path.relative_to(source).with_suffix(".tif"), UTM, place)
+        _write(path, _copy(path, source, target), UTM, place)
     return len(files)
 
 
@@ -105,9 +105,17 @@ def _images(source: Path, target: Path) -> list[Path]:
     if target.resolve().is_relative_to(source.resolve()):
         raise SceneError(f"{target} lies in {source}; write the copies to another folder")
     files = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
+    copies: dict[Path, Path] = {}
+    for path in files:
+        if (other := copies.setdefault(_copy(path, source, target), path)) != path:
+            raise SceneError(f"{other} and {path} would become one file; keep one of them")
     if not files:
         raise SceneError(f"no image ({', '.join(sorted(IMAGES))}) under {source}; name its folder")
     return files
+
+
+def _copy(path: Path, source: Path, target: Path) -> Path:
+    return target / path.relative_to(source).with_suffix(".tif")
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -12,9 +12,11 @@ from rasterio.warp import transform, transform_bounds
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
 from dllr.ingest.profile import Profile
-from dllr.raster.image import Image, strips
+from dllr.raster.grid import Grid
+from dllr.raster.image import Image
 from dllr.raster.lazy import chunks, open_image
 from dllr.raster.strips import opened
+from dllr.raster.warp import Nearest
 
 EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84
 EXACT = 2**24  # largest whole number up to which float32 holds all
@@ -43,8 +45,8 @@ def survey(image: Image, setting: str = "scenes.optical or scenes.sar") -> dict[
     pixels = record["width"] * record["height"]
     return record | {
         "mask": mask and {"path": mask["path"], "sha256": mask["sha256"]},
-        "nodata_share": round(missing / pixels, 6),
-        "masked_share": round(masked / pixels, 6),
+        "nodata_share": round(missing / pixels, 9),
+        "masked_share": round(masked / pixels, 9),
         **profile.record(),
     }
 
@@ -54,21 +56,30 @@ def survey_label(path: Path, band: int) -> dict[str, Any]:
     record = _facts(path, (band,), "scenes.label.band")
     record.pop("nodata")
     codes = dict[int, int]()
-    # Of a label, its codes say what is known, not its nodata value.
-    for strip in strips(Image(path, (band,), nodata=float("nan"))):
-        found, counts = _unique(strip.values[0][strip.valid])
-        if (found != np.round(found)).any():
-            raise SceneError(
-                f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
-                "codes are whole numbers; check scenes.label.pattern"
-            )
-        for code, count in zip(found.tolist(), counts.tolist(), strict=True):
-            codes[int(code)] = codes.get(int(code), 0) + count
+    with opened(path) as source:
+        grid = Grid.of(source)
+    # Of a label, its codes say what is known, not its nodata value or a mask of the file.
+    with Nearest(path, band, grid) as label:
+        for window in grid.strips():
+            values = label.read(window)
+            found, counts = _unique(values[np.isfinite(values)])
+            if (found != np.round(found)).any():
+                raise SceneError(
+                    f"{path} is no label file: it holds {found[found != np.round(found)][0]}, and "
+                    "codes are whole numbers; check scenes.label.pattern"
+                )
+            for code, count in zip(found.tolist(), counts.tolist(), strict=True):
+                codes[int(code)] = codes.get(int(code), 0) + count
     return record | {"codes": {str(code): codes[code] for code in sorted(codes)}}
 
 
 def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
     with opened(path) as source:
+        if source.crs is None and source.gcps[0]:
+            raise SceneError(
+                f"{path} is placed by ground control points, in the sensor's geometry; bring it to a map "
+                "first, terrain-corrected if you can, for example with `gdalwarp -t_srs`"
+            )
         if source.crs is None:
             raise SceneError(
                 f"{path} has no CRS; give it one, for example with `gdal_edit.py -a_srs`"
@@ -79,8 +90,14 @@ def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
                 f"{path} has {source.count} band(s), but band {max(bands)} is asked for; "
                 f"mend {setting} in params.yaml"
             )
-        if np.issubdtype(np.dtype(source.dtypes[0]), np.complexfloating):
+        types = sorted({source.dtypes[band - 1] for band in bands})
+        if any("complex" in kind for kind in types):
             raise SceneError(f"{path} holds complex values; convert it to amplitude or power first")
+        if len(types) > 1:
+            raise SceneError(
+                f"{path} holds bands of several types ({', '.join(types)}); convert them to one, for "
+                "example with `gdal_translate -ot`"
+            )
         files = [file_digest(Path(f)) for f in sorted(source.files) if Path(f).is_file()]
         return {
             "path": path.as_posix(),
@@ -88,7 +105,7 @@ def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
             "width": source.width,
             "height": source.height,
             "bands": source.count,
-            "dtype": source.dtypes[0],
+            "dtype": types[0],
             "crs": source.crs.to_string(),
             "transform": list(source.transform)[:6],
             "pixel_size": round(_pixel_size(source), 4),

@@ -49,7 +49,7 @@ def gridded(
             Nearest(image.mask.path, image.mask.band, grid, correction)
         )
         for window in grid.strips():
-            values = on_grid.read(bands, window=window)
+            values = on_grid.read(list(range(1, len(bands) + 1)), window=window)
             if image.mask and mask:
                 values[:, image.mask.spoils(mask.read(window))] = np.nan
             yield window, values

@@ -67,8 +67,9 @@ def strips(image: Image, windows: Iterable[Window] | None = None) -> Iterator[St
         source = stack.enter_context(opened(image.path))
         grid, mask = Grid.of(source), image.mask
         nearest = mask and stack.enter_context(Nearest(mask.path, mask.band, grid))
+        flags = mask.band if mask and mask.path == image.path else None
         for window in windows or grid.strips():
-            values, valid = read_window(source, list(image.bands), image.nodata, window)
+            values, valid = read_window(source, list(image.bands), image.nodata, window, flags)
             bad = np.zeros_like(valid)
             if mask and nearest:
                 bad = mask.spoils(nearest.read(window))

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import dask.config
@@ -11,7 +12,9 @@ from dask.base import compute
 from dask.delayed import delayed
 from tqdm.auto import tqdm
 
-from dllr.execution import one_thread_each, threads
+from dllr.errors import SceneError
+from dllr.execution import one_thread_each, one_thread_here, threads
+from dllr.workcache import content
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,8 +53,15 @@ def _on_cluster(
 ) -> list[Result]:
     from distributed import Client, as_completed
 
-    with Client(address) as client:
-        place = partial(_there, work, os.getcwd())  # noqa: PTH109 (a string, for the workers)
+    try:
+        found = Client(address)
+    except (OSError, ValueError) as error:
+        raise SceneError(
+            f"no Dask scheduler answers at {address} ({error}), which DASK_SCHEDULER_ADDRESS or Dask's own "
+            "configuration names; write tcp://host:port, or unset it to work on this machine"
+        ) from None
+    with found as client:
+        place = partial(_there, work, os.getcwd(), _package())  # noqa: PTH109 (a string, for the workers)
         futures = client.map(place, todo, pure=False)
         try:
             for future in as_completed(futures):
@@ -62,8 +72,23 @@ def _on_cluster(
             client.cancel(futures)
 
 
-def _there(work: Callable[[Item], Result], folder: str, item: Item) -> Result:
-    """On a worker: paths are relative to the project's folder."""
+def _there(work: Callable[[Item], Result], folder: str, code: str, item: Item) -> Result:
+    """On a worker: paths are relative to the project's folder, and the code is the client's.
+
+    Raises:
+        SceneError: the worker was started before the code was edited; what it makes would be taken for
+            the new code's.
+    """
+    if code != _LOADED:
+        raise SceneError("a Dask worker runs other code of this package; start the workers anew")
     os.chdir(folder)
-    with one_thread_each():
+    with one_thread_here():
         return work(item)
+
+
+def _package() -> str:
+    """Digest of the package's source as it is on disk."""
+    return content(Path(__file__).parents[1], pattern="**/*.py")
+
+
+_LOADED = _package()

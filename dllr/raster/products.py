@@ -10,6 +10,7 @@ LABELS = "labels"  # split: labels inside the budget
 SUMMARY = "summary.json"  # split, pseudo_label: what was decided
 CHECKPOINT = "checkpoint.pt"  # warmup, train_round, evaluate: the trained network
 HISTORY = "history.csv"  # warmup, train_round, evaluate: learning curves
+CLASS_NAMES = "classes"  # coregister: tag of a label raster, class names in the order of indices
 PSEUDO_CLASS = "class.tif"  # pseudo_label: class of each pixel
 PSEUDO_WEIGHT = "weight.tif"  # pseudo_label: how much it is trusted
 LABELS_SUMMARY = "labels.json"  # train_round: summary of the pseudo-labels it was trained on

@@ -14,6 +14,7 @@ from dllr.raster.grid import Grid
 from dllr.raster.gridding import gridded
 from dllr.raster.image import Image
 from dllr.raster.radiometry import clipped, decibel, despeckle, ratio
+from dllr.raster.strips import has_mask, opened
 from dllr.raster.warp import Correction
 
 Strips = Iterator[tuple[Window, NDArray[np.float32]]]
@@ -32,7 +33,10 @@ class SarImage:
     def prepared(cls, image: Image, sar: Sar, settings: Coregister, scratch: Path) -> "SarImage":
         """The image as the settings want it before it is resampled; `scratch` may hold a filtered copy."""
         bands = list(sar.bands)
-        if settings.speckle == "none" and settings.border == 0:
+        # What a mask takes away must be gone before it is interpolated into its neighbours.
+        with opened(image.path) as source:
+            masked = image.mask is not None or has_mask(source, list(image.bands))
+        if settings.speckle == "none" and settings.border == 0 and not masked:
             return cls(image, sar.unit, bands, settings)
         despeckle(
             image, sar.unit, scratch, filter=settings.speckle, window=settings.window,

@@ -1,6 +1,5 @@
 """Reading a raster in strips, each with its validity, whatever way the file spells "no data"."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from dllr.errors import SceneError
-from dllr.raster.grid import Grid
 
 
 def opened(path: Path) -> Any:
@@ -23,19 +21,14 @@ def opened(path: Path) -> Any:
         raise SceneError(f"{path} cannot be opened as a raster ({error}); replace it") from None
 
 
-def read_strips(
-    source: Any, bands: list[int], nodata: float | None
-) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
-    """Strips of the bands and of their validity: a pixel is missing where every band is nodata, any is
-    not finite, or the file's own mask or alpha band says so."""
-    for window in Grid.of(source).strips():
-        yield read_window(source, bands, nodata, window)
-
-
 def read_window(
-    source: Any, bands: list[int], nodata: float | None, window: Window
+    source: Any, bands: list[int], nodata: float | None, window: Window, flags: int | None = None
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """One of these strips, or any other window."""
+    """A window of the bands and its validity: a pixel is missing where every band is nodata, any is not
+    finite, or the file's own mask or alpha band says so.
+
+    flags: another band that holds data, such as flags of bad pixels, and is no alpha band therefore.
+    """
     try:
         values = source.read(bands, window=window)
     except RasterioError:
@@ -44,12 +37,12 @@ def read_window(
             "truncated or damaged; copy or download it again"
         ) from None
     valid = validity(values, source.nodata if nodata is None else nodata)
-    if _has_mask(source, bands):
+    if has_mask(source, [*bands, *([flags] if flags else [])]):
         valid &= source.dataset_mask(window=window) > 0
     return values, valid
 
 
-def _has_mask(source: Any, bands: list[int]) -> bool:
+def has_mask(source: Any, bands: list[int]) -> bool:
     """Whether the file has a mask or an alpha band of its own.
 
     GDAL calls the last of four 8-bit bands alpha unless told otherwise: a band that the settings name is

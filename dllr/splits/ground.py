@@ -48,9 +48,14 @@ def alike(keys: Sequence[str]) -> Pairs:
 
 
 def copies(names: Sequence[str], same_as: Sequence[str]) -> Pairs:
-    """Pairs of scenes with the same non-empty `same_as`, and of a scene with the one it names."""
+    """Pairs of scenes with the same non-empty `same_as`, and of a scene with those it names (a/b)."""
     places = {name: number for number, name in enumerate(names)}
-    named = [(places[o], i) for i, o in enumerate(same_as) if o in places and places[o] != i]
+    named = [
+        (places[other], i)
+        for i, others in enumerate(same_as)
+        for other in others.split("/")
+        if other in places and places[other] != i
+    ]
     return joined(alike(same_as), np.array(named, np.int64).reshape(-1, 2))
 
 

@@ -41,8 +41,12 @@ def summary(
     for word in ("validation", "test"):
         if not pixels[word].any():
             raise SplitError(
-                f"the {word} split holds no labelled pixel with data; raise split.{word}, make "
-                "split.buffer smaller, or take another split.seed"
+                f"the {word} split holds no labelled pixel with data; "
+                + (
+                    f"name a labelled scene for {word} in the list"
+                    if by == "given"
+                    else f"raise split.{word}, make split.buffer smaller, or take another split.seed"
+                )
             )
     seen = _total([w.shown for w in written.values()])
     shown = {word: seen if word == "train" else pixels[word] for word in SPLITS}

@@ -1,12 +1,17 @@
 """Labels of a scene where there is data to learn from, and how many there are of each class."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
+from dllr.errors import SplitError
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.grid import IGNORE, STRIP, read_indices
+from dllr.raster.products import CLASS_NAMES
 from dllr.splits.board import Board
 
 
@@ -15,6 +20,18 @@ def known_labels(scene: SceneArrays, label: Path) -> NDArray[np.uint8]:
     values = read_indices(label)
     values[~(scene.valid[0] | scene.valid[1])] = IGNORE
     return values
+
+
+def check_classes(label: Path, names: Sequence[str]) -> None:
+    """Raises SplitError where the raster's indices mean classes in another order than the settings'."""
+    with rasterio.open(label) as source:
+        found = json.loads(source.tags().get(CLASS_NAMES, "null"))
+    if found is not None and found != list(names):
+        raise SplitError(
+            f"{label} numbers the classes as {', '.join(found)}, but scenes.label.classes lists "
+            f"{', '.join(names)}: an order alone is no change that reruns a stage; run "
+            "`dvc repro --single-item --force coregister`"
+        )
 
 
 def histogram(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 Images and labels are outputs of their own: training depends on the first and never on the second.
 """
 
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dllr.errors import SceneError
 from dllr.execution import threads as cores
 from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
 from dllr.params.coregister import Coregister
@@ -19,7 +21,7 @@ from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.gridding import as_stored, gridded, gridded_classes, thinned
 from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_scenes
-from dllr.raster.products import RECORDS
+from dllr.raster.products import CLASS_NAMES, RECORDS
 from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
 from dllr.registration import mutual_information
@@ -129,20 +131,35 @@ def _optical_layer(facts: dict[str, Any], scenes: Scenes) -> Layer:
     image = _image(file, scenes.optical)
     with opened(image.path) as source:
         missing = source.nodata if image.nodata is None else image.nodata
-    empty = _empty(np.dtype(file["dtype"]), missing)
-    nodata = None if missing is None and not file["nodata_share"] else empty
-    return Layer(as_stored(image, empty), len(image.bands), file["dtype"], nodata)
+    empty = _empty(file, missing)
+    strips = as_stored(image, 0.0 if empty is None else empty)
+    return Layer(strips, len(image.bands), file["dtype"], empty)
 
 
-def _empty(dtype: np.dtype[Any], missing: float | None) -> float:
-    """The value of pixels without data: the source's own where its type can hold it."""
+def _empty(file: dict[str, Any], missing: float | None) -> float | None:
+    """The value of pixels without data: the source's own where its type can hold it, else one that no
+    valid pixel has in all bands; None where every pixel has data."""
+    dtype: np.dtype[Any] = np.dtype(file["dtype"])
     if not np.issubdtype(dtype, np.integer):
         return float("nan")
     limits = np.iinfo(dtype)
-    fits = (
-        missing is not None and limits.min <= missing <= limits.max and float(missing).is_integer()
+    if missing is not None and limits.min <= missing <= limits.max and float(missing).is_integer():
+        return float(missing)
+    if not file["nodata_share"]:
+        return None
+    lowest = [band["min"] for band in file["values"] if band["min"] is not None]
+    highest = [band["max"] for band in file["values"] if band["max"] is not None]
+    for value, free in (
+        (0, max(lowest, default=1) > 0),
+        (limits.max, min(highest, default=0) < limits.max),
+        (limits.min, max(lowest, default=0) > limits.min),
+    ):
+        if free:
+            return float(value)
+    raise SceneError(
+        f"{file['path']} has missing pixels, uses the whole range of {dtype} in every band, and names no "
+        "nodata value; convert it to a wider type, for example with `gdal_translate -ot Int32`"
     )
-    return float(missing) if fits and missing is not None else 0.0
 
 
 def _estimate(
@@ -190,6 +207,7 @@ def _label(facts: dict[str, Any], *, scenes: Scenes) -> Path:
             dtype="uint8",
             nodata=IGNORE,
             colours=rgb(scenes.label.colours),
+            tags={CLASS_NAMES: json.dumps(scenes.label.names)},
         )
     return target
 

@@ -71,7 +71,7 @@ def _index(examined: Examined) -> pd.DataFrame:
             "sar_overlap": r["sar_overlap"],
             "split": r["split"],
             "group": r["group"],
-            "same_as": same[r["scene"]][0] if r["scene"] in same else "",
+            "same_as": "/".join(same.get(r["scene"], {})),
         }
         for r in examined.records
     )

@@ -73,7 +73,7 @@ def run(
     classes = scenes.label.names
 
     def count(name: str) -> _Counted:
-        return _count(coregistered / name, labels, here[name], size, len(classes), split)
+        return _count(coregistered / name, labels, here[name], size, classes, split)
 
     counted = dict(zip(names, over_scenes(count, names, "split: count"), strict=True))
     boards = {name: c.board for name, c in counted.items()}
@@ -118,7 +118,12 @@ def run(
 
 
 def _count(
-    scene: Path, labels: Path, corners: NDArray[np.int64], size: int, classes: int, split: Split
+    scene: Path,
+    labels: Path,
+    corners: NDArray[np.int64],
+    size: int,
+    classes: list[str],
+    split: Split,
 ) -> _Counted:
     with rasterio.open(scene / "optical.tif") as source:
         grid = Grid.of(source)
@@ -126,10 +131,11 @@ def _count(
     board = Board.of(grid.height, grid.width, side, split.buffer)
     label = labels / f"{scene.name}.tif"
     if not label.exists():
-        nothing = np.zeros((len(corners), classes), np.int64)
+        nothing = np.zeros((len(corners), len(classes)), np.int64)
         return _Counted(grid, board, np.zeros(board.roles.shape, bool), nothing)
+    truth.check_classes(label, classes)
     known = truth.known_labels(open_arrays(scene), label)
-    windows = truth.by_window(known, corners, size, classes)
+    windows = truth.by_window(known, corners, size, len(classes))
     return _Counted(grid, board, truth.by_block(known, board), windows)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from dllr.errors import TrainingError
 from dllr.execution import device
-from dllr.files import atomic_dir
+from dllr.files import atomic_dir, read_json
 from dllr.methods.supervised import Supervised
 from dllr.models.checkpoint import Trained, save
 from dllr.models.network import Network
@@ -17,7 +18,7 @@ from dllr.params.model import Model
 from dllr.params.scenes import Scenes
 from dllr.params.train import Train
 from dllr.params.warmup import Warmup
-from dllr.raster.products import CHECKPOINT, HISTORY, SAMPLES, WINDOWS
+from dllr.raster.products import CHECKPOINT, HISTORY, SAMPLES, SUMMARY, WINDOWS
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
@@ -40,6 +41,12 @@ def run(
     data = TrainingSet(coregistered, split)
     torch.manual_seed(train.seed)
     names = scenes.label.names
+    if (split_of := list(read_json(split / SUMMARY)["labelled_pixels"])) != names:
+        raise TrainingError(
+            f"the split numbers the classes as {', '.join(split_of)}, but scenes.label.classes lists "
+            f"{', '.join(names)}: an order alone is no change that reruns a stage; run "
+            "`dvc repro --force coregister split`"
+        )
     bands = data.scenes[0].optical_bands, data.scenes[0].sar_bands
     network = Network(model.encoder, model.width, len(bands[0]), len(bands[1]), len(names))
     optical, sar = _normalisation(tiles, split, warmup.clip)

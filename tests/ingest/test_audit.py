@@ -310,11 +310,13 @@ def test_scenes_that_are_twice() -> None:
         of("c", None, None),
         of("d", None, "z"),
         of("e", "x", "y"),
+        of("f", "x", "z"),
     ]
     assert whole.first_alike(records) == {
-        "b": ("a", "optical"), "d": ("b", "SAR"), "e": ("a", "optical and SAR"),
+        "b": {"a": "optical"}, "d": {"b": "SAR"}, "e": {"a": "optical and SAR"},
+        "f": {"a": "optical", "b": "SAR"},
     }  # fmt: skip
-    assert short(whole.duplicates(records)) == [("warning", "duplicate")] * 3
+    assert short(whole.duplicates(records)) == [("warning", "duplicate")] * 5
 
 
 def test_many_scenes_with_one_trouble_are_told_together_and_errors_each() -> None:

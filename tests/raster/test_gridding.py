@@ -19,8 +19,8 @@ from dllr.ingest.survey import survey
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, STRIP, Grid, write_strips
 from dllr.raster.gridding import gridded, gridded_classes, thinned
-from dllr.raster.image import Image
-from dllr.raster.strips import read_strips, validity
+from dllr.raster.image import Image, Mask, strips
+from dllr.raster.strips import validity
 
 UTM = CRS.from_epsg(32650)
 
@@ -200,14 +200,36 @@ def test_a_truncated_file_is_named_with_its_row(tmp_path: Path) -> None:
 
 def test_a_dark_fourth_band_is_no_mask_unless_nobody_asked_for_it(tmp_path: Path) -> None:
     bands = np.full((4, 20, 20), 9, np.uint8)
+    bands[3] = 255
     bands[3, :5] = 0
     path = write(tmp_path / "a.tif", bands, grid(20, 20))
     with rasterio.open(path) as source:
         assert source.colorinterp[3] == ColorInterp.alpha
-        ((_, valid),) = read_strips(source, [1, 2, 3, 4], None)
-        ((_, without),) = read_strips(source, [1, 2, 3], None)
-    assert valid.all()
+    whole_, rgb, flagged = (
+        Image(path, (1, 2, 3, 4)), Image(path, (1, 2, 3)), Image(path, (1, 2, 3), None, Mask(path, 4, (255.0,))),
+    )  # fmt: skip
+    assert next(strips(whole_)).valid.all()
+    without = next(strips(rgb)).valid
     assert not without[:5].any() and without[5:].all()
+    by_flags = next(strips(flagged)).valid
+    assert by_flags[:5].all() and not by_flags[5:].any()
+    beside = Grid(UTM, grid().transform @ Affine.translation(0.5, 0.5), 18, 18)
+    moved = [np.concatenate([v for _, v in gridded(i, beside)], axis=1) for i in (whole_, rgb)]
+    assert np.isfinite(moved[0]).all() and (moved[0][:3] == 9).all()
+    assert not np.isfinite(moved[1][:, :4]).any() and np.isfinite(moved[1][:, 6:]).all()
+    codes = np.concatenate([v for _, v in gridded_classes(path, 1, {9: 3}, beside)], axis=1)
+    assert (codes == 3).all()
+
+
+def test_missing_is_what_the_asked_bands_all_miss_on_any_grid(tmp_path: Path) -> None:
+    bands = np.full((3, 20, 20), 9, np.uint8)
+    bands[0, :10] = 0
+    bands[1, :5] = 0
+    path = write(tmp_path / "a.tif", bands, grid(20, 20), nodata=0)
+    beside = Grid(UTM, grid().transform @ Affine.translation(0.5, 0.5), 18, 18)
+    found = np.concatenate([v for _, v in gridded(Image(path, (2, 1)), beside)], axis=1)
+    assert np.isnan(found[:, :4]).all() and np.isfinite(found[:, 5:]).all()
+    assert (found[0, 5:] == 9).all() and (found[1, 5:9] == 0).all()
 
 
 def test_the_product_has_no_alpha_band(tmp_path: Path) -> None:
@@ -220,8 +242,7 @@ def test_the_product_has_no_alpha_band(tmp_path: Path) -> None:
 
 def test_strips_cover_the_scene(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", smooth(STRIP * 2 + 7, 20), grid(STRIP * 2 + 7, 20))
-    with rasterio.open(path) as source:
-        rows = [valid.shape[0] for _, valid in read_strips(source, [1], None)]
+    rows = [strip.valid.shape[0] for strip in strips(Image(path, (1,)))]
     assert rows == [STRIP, STRIP, 7]
 
 

@@ -14,7 +14,7 @@ from dllr.params.coregister import Coregister
 from dllr.params.load import check, read_yaml
 from dllr.params.scenes import Sar
 from dllr.raster.grid import Grid
-from dllr.raster.image import Image
+from dllr.raster.image import Image, Mask
 from dllr.raster.radiometry import decibel
 from dllr.raster.sar import SarImage
 from dllr.raster.speckle import lee
@@ -94,3 +94,24 @@ def test_settings_that_cannot_be_meant_are_refused(
     values["coregister"] |= changes
     with pytest.raises(ParamsError, match=words):
         check(values, "params.yaml")
+
+
+def test_what_a_mask_or_an_alpha_band_hides_does_not_bleed(tmp_path: Path) -> None:
+    values = np.full((4, 60, 50), 100, np.uint8)
+    values[:2, 20:40, 20:40] = 250
+    values[3] = 1  # GDAL's alpha, by default; nearly transparent
+    values[3, 20:40, 20:40] = 0
+    with rasterio.open(
+        tmp_path / "sar.tif", "w", driver="GTiff", crs=GRID.crs, height=60, width=50, count=4, dtype="uint8",
+        transform=GRID.transform @ Affine.translation(0.5, 0.5),
+    ) as target:  # fmt: skip
+        target.write(values)
+    sar = Sar.model_validate(DEFAULTS["scenes"]["sar"] | {"bands": {"VV": 1, "VH": 2}})
+    settings = Coregister.model_validate(DEFAULTS["coregister"])
+    for mask in (None, Mask(tmp_path / "sar.tif", 4, (0.0,))):
+        image = Image(tmp_path / "sar.tif", (1, 2), None, mask)
+        ready = SarImage.prepared(image, sar, settings, tmp_path / "scratch.tif")
+        found = np.concatenate([v for _, v in ready.finished(GRID, None)], axis=1)
+        known = np.isfinite(found)
+        assert np.allclose(found[known], 40, atol=1e-3)
+        assert known[:, 2:19, 2:19].all() and not known[:, 22:38, 22:38].any()

@@ -9,11 +9,13 @@ import pytest
 import rasterio
 from affine import Affine
 
+from dllr.cli import main
 from dllr.params.load import read_yaml
 
 from .small_scenes import (
     SIDE,
     front,
+    mask,
     project,
     save,
     scene,
@@ -128,3 +130,39 @@ def test_scenes_without_labels_join_the_training_pool(project: Path) -> None:
     summary = json.loads(Path("results/split/summary.json").read_text())
     assert summary["scenes"]["a"] == "train"
     assert summary["labelled_tiles"] == {"no": 18, "train": 2}
+
+
+def test_dark_pixels_stay_where_a_mask_takes_others(project: Path) -> None:
+    values = read_yaml(Path("params.yaml"))
+    values["scenes"]["optical"]["mask"] = mask("{scene}/cloud.tif")
+    save(values)
+    rng = np.random.default_rng(3)
+    for name in "abcd":
+        bands = rng.integers(0, 250, (4, SIDE, SIDE)).astype(np.uint8)
+        bands[:, :40] = 0
+        write(scene(project, "optical.tif", name), bands)
+        cloud = np.zeros((1, SIDE, SIDE), np.uint8)
+        cloud[:, 100:] = 1
+        write(scene(project, "cloud.tif", name), cloud)
+    assert front() == 0
+    with rasterio.open("results/coregistered/b/optical.tif") as source:
+        found, nodata = source.read(), source.nodata
+    assert nodata == 255
+    assert (found[:, 100:] == 255).all() and (found[:, :40] == 0).all()
+    record = json.loads(Path("results/scenes/records/b.json").read_text())
+    assert record["optical"]["masked_share"] == pytest.approx(28 / 128)
+
+
+@pytest.mark.usefixtures("project")
+def test_classes_in_another_order_are_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front() == 0
+    values = read_yaml(Path("params.yaml"))
+    classes = values["scenes"]["label"]["classes"]
+    values["scenes"]["label"]["classes"] = dict(reversed(classes.items()))
+    Path("params.yaml").write_text(json.dumps(values))  # keeps the order
+    words = (
+        "split --records results/scenes --coregistered results/coregistered --tiles results/tiles"
+    )
+    assert main([*words.split(), "--labels", "results/labels", "--out", "results/split"]) == 1
+    assert "an order alone is no change" in capsys.readouterr().err
+    assert front() == 0

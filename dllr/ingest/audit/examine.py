@@ -35,8 +35,7 @@ def examine(scenes: Scenes) -> Examined:
         SceneError: the scenes cannot even be listed (see `discover`).
     """
     found = discover(scenes)
-    with rasterio.Env(GDAL_CACHEMAX=CACHE):
-        pairs = over_scenes(partial(_examine, scenes=scenes), found.sources, "scenes")
+    pairs = over_scenes(partial(_examined, scenes=scenes), found.sources, "scenes")
     records = [record for record, _ in pairs if record is not None]
     findings = [warning("files", text) for text in found.warnings]
     for source, (_, remarks) in zip(found.sources, pairs, strict=True):
@@ -48,6 +47,11 @@ def examine(scenes: Scenes) -> Examined:
         findings += [*whole.alike(records), *whole.duplicates(records)]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Examined(found.sources, records, findings)
+
+
+def _examined(source: Source, *, scenes: Scenes) -> tuple[dict[str, Any] | None, list[Finding]]:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE):
+        return _examine(source, scenes=scenes)
 
 
 def _examine(source: Source, *, scenes: Scenes) -> tuple[dict[str, Any] | None, list[Finding]]:

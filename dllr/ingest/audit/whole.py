@@ -110,8 +110,8 @@ def alike(records: Sequence[Record]) -> Iterator[Finding]:
             )
 
 
-def first_alike(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
-    """Scene → (an earlier scene, its images that are the same to the pixel: optical, SAR or both)."""
+def first_alike(records: Sequence[Record]) -> dict[str, dict[str, str]]:
+    """Scene → {an earlier scene: its images that are the same to the pixel, optical, SAR or both}."""
     earlier: dict[tuple[str, str], str] = {}
     found = {}
     for record in records:
@@ -122,15 +122,16 @@ def first_alike(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
             if key[1] is not None and (other := earlier.setdefault(key, scene)) != scene:
                 same.setdefault(other, []).append("SAR" if kind == "sar" else kind)
         if same:
-            found[scene] = min(same), " and ".join(same[min(same)])
+            found[scene] = {other: " and ".join(kinds) for other, kinds in sorted(same.items())}
     return found
 
 
 def duplicates(records: Sequence[Record]) -> Iterator[Finding]:
     """Are there scenes twice?"""
-    for scene, (other, kinds) in first_alike(records).items():
-        yield warning(
-            "duplicate",
-            f"scenes {other} and {scene} hold the same {kinds} pixels: they are kept in one split; remove "
-            "one of them if that is not meant",
-        )
+    for scene, others in first_alike(records).items():
+        for other, kinds in others.items():
+            yield warning(
+                "duplicate",
+                f"scenes {other} and {scene} hold the same {kinds} pixels: they are kept in one split; "
+                "remove one of them if that is not meant",
+            )
