@@ -22,7 +22,8 @@ def gridded(
     """Strips (bands, rows, columns) of an image on `grid`, bilinear, NaN where there is no data.
 
     correction: 3×3 from pixels of `grid` to where their ground lies in the raster as georeferenced;
-    folded into the one interpolation.
+    folded into the one interpolation. A mask counts where the grids agree; elsewhere what it takes away
+    must be gone already (see `SarImage.prepared`), else it would be interpolated into its neighbours.
     """
     with ExitStack() as stack:
         source = stack.enter_context(opened(image.path))
@@ -33,6 +34,8 @@ def gridded(
                     values[:, ~strip.valid] = np.nan
                 yield strip.window, values
             return
+        if image.mask is not None:
+            raise ValueError("a masked image is interpolated only once the mask is burnt in")
         bands = list(image.bands)
         on_grid = stack.enter_context(
             warped(
@@ -45,14 +48,8 @@ def gridded(
                 dtype="float32",
             )
         )
-        mask = image.mask and stack.enter_context(
-            Nearest(image.mask.path, image.mask.band, grid, correction)
-        )
         for window in grid.strips():
-            values = on_grid.read(list(range(1, len(bands) + 1)), window=window)
-            if image.mask and mask:
-                values[:, image.mask.spoils(mask.read(window))] = np.nan
-            yield window, values
+            yield window, on_grid.read(window=window)
 
 
 def as_stored(image: Image, empty: float) -> Iterator[tuple[Window, NDArray[Any]]]:

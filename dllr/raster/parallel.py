@@ -91,4 +91,4 @@ def _package() -> str:
     return content(Path(__file__).parents[1], pattern="**/*.py")
 
 
-_LOADED = _package()
+_LOADED = _package()  # at import: what this process runs, be it edited later

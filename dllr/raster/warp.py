@@ -112,16 +112,14 @@ def _scales(source: Grid, target: Grid) -> dict[str, float]:
 class Nearest:
     """One band of codes on `grid`, nearest neighbour, read by windows; NaN beyond the file's edge."""
 
-    def __init__(
-        self, path: Path, band: int, grid: Grid, correction: Correction | None = None
-    ) -> None:
-        self._path, self._band, self._grid, self._correction = path, band, grid, correction
+    def __init__(self, path: Path, band: int, grid: Grid) -> None:
+        self._path, self._band, self._grid = path, band, grid
         self._stack = ExitStack()
 
     def __enter__(self) -> "Nearest":
         source = self._stack.enter_context(opened(self._path))
         self._number = self._band
-        if self._correction is not None or not self._grid.agrees(Grid.of(source)):
+        if not self._grid.agrees(Grid.of(source)):
             # Codes of 32 bits are exact in double precision only.
             source = self._stack.enter_context(
                 warped(
@@ -129,7 +127,7 @@ class Nearest:
                     self._grid,
                     bands=[self._band],
                     nodata=None,
-                    correction=self._correction,
+                    correction=None,
                     resampling=Resampling.nearest,
                     dtype="float64",
                     keep_mask=False,
