@@ -6,6 +6,7 @@ Imports are part of a process's memory; hence only what the work needs.
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ def main(folder: Path, threads: int) -> None:
         Layer(as_stored(optical, 0), 4, "uint16", 0),
         Layer(gridded(sar, grid), 1, "float32", float("nan")),
     )
-    write_arrays(arrays, grid, *layers, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        write_arrays(arrays, grid, *layers, pool.map)
     found = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     found["MB"] = _peak()
     found["tiles_seconds"] = _cut(arrays, grid)

@@ -1,7 +1,6 @@
 """Co-registered scenes as arrays of their own files: a cache beside the GeoTIFFs, remade when missing."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,10 +96,12 @@ class Layer(NamedTuple):
     nodata: float | None
 
 
-def write_arrays(target: Path, grid: Grid, optical: Layer, sar: Layer, threads: int = 1) -> None:
+def write_arrays(
+    target: Path, grid: Grid, optical: Layer, sar: Layer, each: Callable[..., Iterable[Any]] = map
+) -> None:
     """Write optical.npy, sar.npy (bands, H, W) and valid.npy (2, H, W) bool into the folder `target`.
 
-    A strip of each modality is held at a time; with two threads the modalities are made side by side.
+    each: a `map`; one over threads makes the modalities side by side. A strip of each is held at a time.
     """
     layers = dict(zip(MODALITIES, (optical, sar), strict=True))
     create(target / "valid.npy", "bool", (len(layers), grid.height, grid.width))
@@ -113,8 +114,7 @@ def write_arrays(target: Path, grid: Grid, optical: Layer, sar: Layer, threads: 
             known = validity(values, layer.nodata)[None]
             write_rows(target / "valid.npy", window.row_off, known, first=modality)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(write, range(len(layers)), layers))
+    list(each(write, range(len(layers)), layers))
 
 
 def array_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, NDArray[Any]]]:

@@ -2,10 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dask.config
 from dask.base import compute
@@ -29,9 +32,39 @@ def over_scenes(work: Callable[[Item], Result], items: Iterable[Item], title: st
     """
     todo = list(items)
     with tqdm(total=len(todo), desc=title, unit="scene", mininterval=1.0) as bar:
-        if address := dask.config.get("scheduler-address", None):
+        if address := _scheduler():
             return _on_cluster(work, todo, bar, address)
         return _on_threads(work, todo, bar)
+
+
+@contextmanager
+def over_parts() -> Iterator[Callable[..., Any]]:
+    """A `map` over the parts of scenes, for `work` to use: it keeps the order, and all scenes share as
+    many threads as the stage may use, so that one scene alone, or the last, takes them all. A part must
+    not ask for parts itself.
+
+    On a cluster it is plain `map`: there a scene has one thread.
+    """
+    if _scheduler():
+        yield map
+        return
+    with ThreadPoolExecutor(threads()) as pool:
+
+        def each(work: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
+            parts = deque(pool.submit(work, *part) for part in zip(*items, strict=True))
+            try:
+                while parts:
+                    yield parts.popleft().result()
+            finally:
+                # A part that still writes must not outlive the scene's folder.
+                wait([part for part in parts if not part.cancel()])
+
+        yield each
+
+
+def _scheduler() -> str | None:
+    address: str | None = dask.config.get("scheduler-address", None)
+    return address
 
 
 def _on_threads(work: Callable[[Item], Result], todo: list[Item], bar: "tqdm") -> list[Result]:

@@ -5,6 +5,7 @@ Images and labels are outputs of their own: training depends on the first and ne
 
 import json
 import tempfile
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from dllr.errors import SceneError
-from dllr.execution import threads as cores
 from dllr.files import atomic_dir, link_or_copy, link_tree, read_json, write_json
 from dllr.params.coregister import Coregister
 from dllr.params.scenes import Optical, Sar, Scenes
-from dllr.raster.arrays import Layer, array_strips, arrays_of, write_arrays
+from dllr.raster.arrays import MODALITIES, Layer, array_strips, arrays_of, write_arrays
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.gridding import as_stored, gridded, gridded_classes, thinned
 from dllr.raster.image import Image, Mask
-from dllr.raster.parallel import over_scenes
+from dllr.raster.parallel import over_parts, over_scenes
 from dllr.raster.products import CLASS_NAMES, RECORDS
 from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
@@ -28,16 +28,17 @@ from dllr.registration import mutual_information
 from dllr.registration.estimate import Estimate, Verdict, judge, record
 from dllr.workcache import work_dir
 
+Map = Callable[..., Iterable[Any]]
+
 
 def run(
     *, records: Path, out: Path, labels_out: Path, scenes: Scenes, coregister: Coregister
 ) -> None:
     """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
     facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
-    # Fewer scenes than cores: the modalities of a scene are made side by side too.
-    each = 2 if cores() > len(facts) else 1
-    work = partial(_images, scenes=scenes, settings=coregister, threads=each)
-    images = over_scenes(work, facts, "coregister")
+    with over_parts() as each:
+        work = partial(_images, scenes=scenes, settings=coregister, each=each)
+        images = over_scenes(work, facts, "coregister")
     with atomic_dir(out) as folder:
         for scene, done in zip(facts, images, strict=True):
             link_tree(done, folder / scene["scene"])
@@ -48,14 +49,14 @@ def run(
             link_or_copy(done, folder / f"{scene['scene']}.tif")
 
 
-def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister, threads: int) -> Path:
+def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister, each: Map) -> Path:
     """The scene's folder in the work cache, made unless it is there already."""
     identity = [facts["scene"], _hashes(facts["optical"]), _hashes(facts["sar"])]
     work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
     done = work / "images"
     if not done.exists():
         with atomic_dir(done, keep=True) as folder:
-            _write_images(folder, facts, scenes, settings, threads, key=work.name)
+            _write_images(folder, facts, scenes, settings, each, key=work.name)
     return done
 
 
@@ -64,7 +65,7 @@ def _write_images(
     facts: dict[str, Any],
     scenes: Scenes,
     settings: Coregister,
-    threads: int,
+    each: Map,
     key: str,
 ) -> None:
     """Record, arrays and GeoTIFFs. The arrays are co-gridded once; the GeoTIFFs, from which they can be
@@ -73,7 +74,7 @@ def _write_images(
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         image = _image(facts["sar"], scenes.sar)
         sar = SarImage.prepared(image, scenes.sar, settings, Path(scratch) / "filtered.tif")
-        _write_gridded(folder, facts, scenes, sar, grid, settings, threads, key)
+        _write_gridded(folder, facts, scenes, sar, grid, settings, each, key)
 
 
 def _write_gridded(
@@ -83,7 +84,7 @@ def _write_gridded(
     sar: SarImage,
     grid: Grid,
     settings: Coregister,
-    threads: int,
+    each: Map,
     key: str,
 ) -> None:
     estimate, verdict = _estimate(facts, scenes, settings, sar, grid)
@@ -107,13 +108,11 @@ def _write_gridded(
         _optical_layer(facts, scenes),
         Layer(sar.finished(grid, matrix), len(sar.names), "float32", float("nan")),
     )
-    arrays = arrays_of(folder, lambda target: write_arrays(target, grid, *layers, threads))
+    arrays = arrays_of(folder, lambda target: write_arrays(target, grid, *layers, each))
     reflectance = {"scale": repr(scenes.optical.scale), "offset": repr(scenes.optical.offset)}
     unit = {"unit": "dn" if scenes.sar.unit == "dn" else "dB"}
-    for name, layer, bands, tags in (
-        ("optical", layers[0], scenes.optical.bands, reflectance),
-        ("sar", layers[1], sar.names, unit),
-    ):
+
+    def write(name: str, layer: Layer, bands: Iterable[str], tags: dict[str, str]) -> None:
         write_strips(
             folder / f"{name}.tif",
             grid,
@@ -124,6 +123,8 @@ def _write_gridded(
             descriptions=bands,
             tags=tags,
         )
+
+    list(each(write, MODALITIES, layers, (scenes.optical.bands, sar.names), (reflectance, unit)))
 
 
 def _optical_layer(facts: dict[str, Any], scenes: Scenes) -> Layer:

@@ -17,9 +17,9 @@ from dllr.errors import SplitError
 from dllr.files import atomic_dir, link_or_copy, read_json
 from dllr.params.tile import Tile
 from dllr.raster.arrays import SceneArrays, open_arrays, scene_names
-from dllr.raster.parallel import over_scenes
+from dllr.raster.parallel import over_parts, over_scenes
 from dllr.raster.products import SAMPLES, WINDOWS
-from dllr.raster.superpixels import write_superpixels
+from dllr.raster.superpixels import Map, write_superpixels
 from dllr.raster.windows import lattice, shares
 from dllr.workcache import work_dir
 
@@ -34,7 +34,9 @@ def run(*, coregistered: Path, out: Path, superpixels_out: Path, tile: Tile) -> 
     Superpixels are an output of their own: other ones change neither the split nor the warm-up.
     """
     names = scene_names(coregistered)
-    done = over_scenes(partial(_scene, tile=tile), [coregistered / name for name in names], "tile")
+    folders = [coregistered / name for name in names]
+    with over_parts() as each:
+        done = over_scenes(partial(_scene, tile=tile, each=each), folders, "tile")
     windows = [folder for folder, _ in done]
     index = pd.concat([pd.read_parquet(w / WINDOWS) for w in windows], ignore_index=True)
     if index.empty:
@@ -50,7 +52,7 @@ def run(*, coregistered: Path, out: Path, superpixels_out: Path, tile: Tile) -> 
             link_or_copy(superpixels, folder / f"{name}.tif")
 
 
-def _scene(folder: Path, tile: Tile) -> tuple[Path, Path]:
+def _scene(folder: Path, tile: Tile, each: Map) -> tuple[Path, Path]:
     """The scene's windows (a folder) and superpixels (a file) in the work cache, made unless there."""
     record = read_json(folder / "record.json")
     windows = work_dir("tile", record, tile.model_dump(exclude=REGIONS)) / "windows"
@@ -59,7 +61,8 @@ def _scene(folder: Path, tile: Tile) -> tuple[Path, Path]:
             _write_windows(open_arrays(folder), tile, made)
     superpixels = work_dir("tile", record, tile.model_dump(include=REGIONS)) / "superpixels.tif"
     if not superpixels.exists():
-        write_superpixels(open_arrays(folder), superpixels, tile.superpixel, tile.compactness)
+        arrays = open_arrays(folder)
+        write_superpixels(arrays, superpixels, tile.superpixel, tile.compactness, each)
     return windows, superpixels
 
 

@@ -1,5 +1,6 @@
 """Arrays hold what the GeoTIFFs hold, whoever writes them first; rows of array files come back as written."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def test_arrays_and_validity_are_those_of_the_layers(tmp_path: Path, threads: in
         strips = ((w, values[:, w.row_off : w.row_off + w.height]) for w in GRID.strips())
         return Layer(strips, len(values), str(values.dtype), nodata)
 
-    write_arrays(tmp_path, GRID, layer(optical, 0), layer(sar, float("nan")), threads)
+    with ThreadPoolExecutor(threads) as pool:
+        write_arrays(tmp_path, GRID, layer(optical, 0), layer(sar, float("nan")), pool.map)
     found = {name: np.load(tmp_path / f"{name}.npy") for name in ("optical", "sar", "valid")}
     assert np.array_equal(found["optical"], optical)
     assert np.array_equal(found["sar"], sar, equal_nan=True)
@@ -70,7 +72,7 @@ def test_an_error_in_a_layer_comes_out(tmp_path: Path) -> None:
 
     layer = Layer(broken(), 1, "uint8", None)
     with pytest.raises(ValueError, match="broken"):
-        write_arrays(tmp_path, GRID, Layer([], 1, "uint8", None), layer, 2)
+        write_arrays(tmp_path, GRID, Layer([], 1, "uint8", None), layer)
 
 
 @given(

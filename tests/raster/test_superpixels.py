@@ -1,5 +1,6 @@
 """Superpixels cover what has data, are connected, follow borders, and do not depend on the bands' units."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -151,10 +152,11 @@ def test_what_missing_pixels_hold_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+def test_equal_input_gives_equal_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
     first, second = tmp_path / "a.tif", tmp_path / "b.tif"
-    for path in (first, second):
-        write_superpixels(fields(70, 80, 5, holes=0.3), path, AREA, COMPACTNESS)
+    with ThreadPoolExecutor(3) as pool:
+        for path, each in ((first, map), (second, pool.map)):
+            write_superpixels(fields(70, 80, 5, holes=0.3), path, AREA, COMPACTNESS, each)
     assert first.read_bytes() == second.read_bytes()
 
 
