@@ -35,11 +35,17 @@ def main(numbers: list[int]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(work).free) < DISK * max(numbers):
         sys.exit(f"{free / 1e9:.0f} GB are free; {DISK * max(numbers) / 1e9:.0f} GB are needed")
-    starts, found = _best([_starts(words, work) for _ in range(ROUNDS)]), {}
-    for number in numbers:
-        found[number] = _best([_front(words, work, number) for _ in range(ROUNDS)])
-        print(json.dumps({number: found[number]}), file=sys.stderr, flush=True)
-    start = {key: sum(s[key] for s in starts.values()) for key in ("seconds", "cpu_seconds")}
+    starts: list[Figures] = []
+    rounds: dict[int, list[Figures]] = {number: [] for number in numbers}
+    for _ in range(
+        ROUNDS
+    ):  # the machine's other users come and go: each number gets its share of them
+        starts.append(_starts(words, work))
+        for number in numbers:
+            rounds[number].append(_front(words, work, number))
+            print(json.dumps({number: rounds[number][-1]}), file=sys.stderr, flush=True)
+    found = {number: _best(of) for number, of in rounds.items()}
+    start = {key: sum(s[key] for s in _best(starts).values()) for key in ("seconds", "cpu_seconds")}
     seconds, cpu = (
         {n: round((sum(s[k] for s in f.values()) - start[k]) / n, 2) for n, f in found.items()}
         for k in start
