@@ -1,6 +1,6 @@
 """The audit as a whole: survey every scene, then look at each record and at all of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from dllr.ingest.audit.finding import LEVELS, Finding, error, warning
 from dllr.ingest.sources import Source, discover
 from dllr.ingest.survey import overlap, survey, survey_label
 from dllr.params.scenes import Scenes
-from dllr.raster.parallel import over_scenes
+from dllr.raster.parallel import over_parts, over_scenes
 
 # MB of decoded blocks that GDAL keeps. Each pixel is read once; its default is a share of the memory.
 CACHE = 128
@@ -35,7 +35,9 @@ def examine(scenes: Scenes) -> Examined:
         SceneError: the scenes cannot even be listed (see `discover`).
     """
     found = discover(scenes)
-    pairs = over_scenes(partial(_examined, scenes=scenes), found.sources, "scenes")
+    with over_parts() as each:
+        work = partial(_examine, scenes=scenes, each=each)
+        pairs = over_scenes(work, found.sources, "scenes")
     records = [record for record, _ in pairs if record is not None]
     findings = [warning("files", text) for text in found.warnings]
     for source, (_, remarks) in zip(found.sources, pairs, strict=True):
@@ -49,25 +51,19 @@ def examine(scenes: Scenes) -> Examined:
     return Examined(found.sources, records, findings)
 
 
-def _examined(source: Source, *, scenes: Scenes) -> tuple[dict[str, Any] | None, list[Finding]]:
-    with rasterio.Env(GDAL_CACHEMAX=CACHE):
-        return _examine(source, scenes=scenes)
-
-
-def _examine(source: Source, *, scenes: Scenes) -> tuple[dict[str, Any] | None, list[Finding]]:
+def _examine(
+    source: Source, *, scenes: Scenes, each: Callable[..., Iterable[Any]]
+) -> tuple[dict[str, Any] | None, list[Finding]]:
     """The scene's record, None where a file cannot be read; and what was found."""
-    findings: list[Finding] = []
-
-    def read(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any] | None:
-        try:
-            return work(*arguments)
-        except SceneError as trouble:
-            findings.append(error("file", str(trouble)))
-            return None
-
-    optical = read(survey, source.optical, "scenes.optical")
-    sar = read(survey, source.sar, "scenes.sar")
-    label = read(survey_label, source.label, scenes.label.band) if source.label else None
+    surveys: list[tuple[Any, ...]] = [
+        (survey, source.optical, "scenes.optical"),
+        (survey, source.sar, "scenes.sar"),
+    ]
+    if source.label:
+        surveys.append((survey_label, source.label, scenes.label.band))
+    read = list(each(_read, *zip(*surveys, strict=True)))
+    findings = [trouble for _, trouble in read if trouble]
+    optical, sar, label = (*(found for found, _ in read), None)[:3]
     for kind, image in (("optical", optical), ("sar", sar)):
         findings += image_findings(kind, image, scenes) if image else []
     if label:
@@ -90,6 +86,17 @@ def _examine(source: Source, *, scenes: Scenes) -> tuple[dict[str, Any] | None, 
     for check in (geometry.positions, geometry.resolution, geometry.label_grid, labels.known):
         findings += check(record)
     return record, findings
+
+
+def _read(
+    work: Callable[..., dict[str, Any]], *arguments: Any
+) -> tuple[dict[str, Any] | None, Finding | None]:
+    """What a survey finds out about a file, or why it cannot be read."""
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE):
+            return work(*arguments), None
+    except SceneError as trouble:
+        return None, error("file", str(trouble))
 
 
 def image_findings(kind: str, image: dict[str, Any], scenes: Scenes) -> Iterator[Finding]:
