@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        if words[:2] == ["coregister", "--self-test"]:
+            words = ["selftest", *words[2:]]
         return _run_stage(words[0], words[1:]) if words and words[0] in STAGES else _people(words)
     except (DllrError, OSError) as error:  # the system's errors name the file themselves
         print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
@@ -115,6 +117,12 @@ def _people(words: Sequence[str]) -> int:
         way.add_argument("source", type=Path, help="folder of the images, as downloaded")
         way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
     way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (default 1)")
+    followed = commands.add_parser(
+        "selftest",
+        help="move each scene's SAR image by known transforms: does the registration follow?",
+    )
+    followed.add_argument("--trials", type=int, default=4, help="transforms a scene (default 4)")
+    followed.add_argument("scenes", nargs="*", help="names of scenes; none = all")
     commands.add_parser("track", help="post to MLflow what is missing there")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
@@ -149,6 +157,14 @@ def _place(given: Any) -> int:
     return 0
 
 
+def _selftest(given: Any) -> int:
+    from dllr.stages.selftest import selftest
+
+    sections = load.load()
+    print(selftest(sections.scenes, sections.coregister, given.scenes, given.trials))
+    return 0
+
+
 def _track(_: Any) -> int:
     from dllr import tracking
 
@@ -167,6 +183,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "params": _params,
     "audit": _audit,
     "place": _place,
+    "selftest": _selftest,
     "track": _track,
     "study": _study,
 }

@@ -39,23 +39,15 @@ def device() -> "torch.device":
 def one_thread_here() -> Iterator[None]:
     """The same in a process whose other tasks are scenes too, a worker's: nothing is put back."""
     import rasterio
-    import SimpleITK
 
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     with rasterio.Env(GDAL_NUM_THREADS="1"):
         yield
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """While scenes run side by side, each takes one thread: SimpleITK and GDAL must not multiply them."""
+    """While scenes run side by side, each takes one thread: GDAL must not multiply them."""
     import rasterio
-    import SimpleITK
 
-    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        with rasterio.Env(GDAL_NUM_THREADS="1"):
-            yield
-    finally:
-        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    with rasterio.Env(GDAL_NUM_THREADS="1"):
+        yield

@@ -35,6 +35,7 @@ class Split(Section):
     labelled_tiles: Count | None
     min_labelled: Share
     calibration: Annotated[float, Field(ge=0, lt=1)]
+    unverified: Literal["use", "leave_out"]
     seed: Annotated[int, Field(ge=0)]
 
     @property

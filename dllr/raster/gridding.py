@@ -1,6 +1,6 @@
 """Onto the optical grid: each pixel is interpolated once, or copied where the grids agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,14 @@ from dllr.raster.warp import Correction, Nearest, warped
 
 
 def gridded(
-    image: Image, grid: Grid, correction: Correction | None = None
+    image: Image,
+    grid: Grid,
+    correction: Correction | None = None,
+    windows: Iterable[Window] | None = None,
 ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
     """Strips (bands, rows, columns) of an image on `grid`, bilinear, NaN where there is no data.
+
+    windows: these parts of the grid instead of strips.
 
     correction: 3×3 from pixels of `grid` to where their ground lies in the raster as georeferenced;
     folded into the one interpolation. A mask counts where the grids agree; elsewhere what it takes away
@@ -28,7 +33,7 @@ def gridded(
     with ExitStack() as stack:
         source = stack.enter_context(opened(image.path))
         if correction is None and grid.agrees(Grid.of(source)):
-            for strip in strips(image):
+            for strip in strips(image, windows):
                 values = strip.values.astype(np.float32)
                 if not strip.valid.all():
                     values[:, ~strip.valid] = np.nan
@@ -48,7 +53,7 @@ def gridded(
                 dtype="float32",
             )
         )
-        for window in grid.strips():
+        for window in windows or grid.strips():
             yield window, on_grid.read(window=window)
 
 
@@ -80,22 +85,21 @@ def gridded_classes(
 
 
 def thinned(
-    strips: Iterator[tuple[Window, NDArray[np.float32]]], grid: Grid, max_pixels: int
-) -> tuple[NDArray[np.float32], int]:
-    """Mean over bands (H/f, W/f) of block means of f×f pixels, and f: at most max_pixels remain."""
-    factor = int(np.ceil(np.sqrt(grid.height * grid.width / max_pixels)))
-    factor = max(1, factor)
+    strips: Iterable[tuple[Window, NDArray[np.float32]]], grid: Grid, bands: int, factor: int
+) -> NDArray[np.float32]:
+    """Block means (bands, H/f, W/f) of f×f pixels from strips (bands, rows, columns); NaN where fewer than
+    half of a block's pixels are known in all bands."""
     height, width = grid.height // factor, grid.width // factor
-    total = np.zeros((height, width))
+    total = np.zeros((height, bands, width))
     count = np.zeros((height, width))
     for window, values in strips:
-        mean = values[:, :, : width * factor].mean(axis=0)
-        rows = (np.arange(window.height) + window.row_off) // factor
-        keep = rows < height
-        known = np.isfinite(mean[keep])
-        columns = mean[keep].shape[1] // factor
-        blocks = np.where(known, mean[keep], 0).reshape(-1, columns, factor).sum(axis=2)
-        np.add.at(total, rows[keep], blocks)
-        np.add.at(count, rows[keep], known.reshape(-1, columns, factor).sum(axis=2))
-    with np.errstate(invalid="ignore"):
-        return np.where(count > 0, total / count, np.nan).astype(np.float32), factor
+        rows = np.arange(window.row_off, window.row_off + window.height) // factor
+        inside = rows < height
+        part = values[:, inside, : width * factor]
+        known = np.asarray(np.isfinite(part).all(axis=0))
+        cells = (len(known), width, factor)
+        sums = np.where(known, part, 0).reshape(bands, *cells).sum(axis=3, dtype=np.float64)
+        np.add.at(total, rows[inside], np.moveaxis(sums, 0, 1))
+        np.add.at(count, rows[inside], known.reshape(cells).sum(axis=2))
+    mean = np.moveaxis(total, 1, 0) / np.maximum(count, 1)
+    return np.where(count * 2 >= factor * factor, mean, np.nan).astype(np.float32)

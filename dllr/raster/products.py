@@ -6,6 +6,7 @@ RECORDS = "records"  # scenes: a JSON record a scene
 WINDOWS = "windows.parquet"  # tile, split: a row a window
 SAMPLES = "samples.npz"  # tile: pixels that band statistics are taken from
 ROLES = "roles"  # split: what each pixel may be used for
+EVIDENCE = "evidence.npz"  # coregister: crops that show a scene's registration
 LABELS = "labels"  # split: labels inside the budget
 SUMMARY = "summary.json"  # split, pseudo_label: what was decided
 CHECKPOINT = "checkpoint.pt"  # warmup, train_round, evaluate: the trained network

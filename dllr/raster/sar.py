@@ -1,6 +1,6 @@
 """A scene's SAR image on its way to the optical grid: filtered, resampled, in dB, with a ratio band."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,14 @@ class SarImage:
         pair = self.settings.ratio
         return [*self.bands, "/".join(pair)] if pair else self.bands
 
-    def strips(self, grid: Grid, correction: Correction | None) -> Strips:
+    def strips(
+        self,
+        grid: Grid,
+        correction: Correction | None,
+        windows: Iterable[Window] | None = None,
+    ) -> Strips:
         """The bands on `grid` in dB (or dn); see `gridded`."""
-        for window, values in gridded(self.image, grid, correction):
+        for window, values in gridded(self.image, grid, correction, windows):
             yield window, decibel(values, self.unit)
 
     def finished(self, grid: Grid, correction: Correction | None) -> Strips:

@@ -18,14 +18,16 @@ from dllr.params.coregister import Coregister
 from dllr.params.scenes import Optical, Sar, Scenes
 from dllr.raster.arrays import MODALITIES, Layer, array_strips, arrays_of, write_arrays
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
-from dllr.raster.gridding import as_stored, gridded, gridded_classes, thinned
+from dllr.raster.gridding import as_stored, gridded_classes
 from dllr.raster.image import Image, Mask
 from dllr.raster.parallel import over_parts, over_scenes
-from dllr.raster.products import CLASS_NAMES, RECORDS
+from dllr.raster.products import CLASS_NAMES, EVIDENCE, RECORDS
 from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
-from dllr.registration import mutual_information
-from dllr.registration.estimate import Estimate, Verdict, judge, record
+from dllr.registration import ESTIMATORS
+from dllr.registration.transform import Matrix
+from dllr.stages.pairs import RasterPair
+from dllr.stages.registering import crops, decide, given_transforms, record
 from dllr.workcache import work_dir
 
 Map = Callable[..., Iterable[Any]]
@@ -34,10 +36,11 @@ Map = Callable[..., Iterable[Any]]
 def run(
     *, records: Path, out: Path, labels_out: Path, scenes: Scenes, coregister: Coregister
 ) -> None:
-    """Write `out`/<scene>/{optical.tif, sar.tif, record.json} and `labels_out`/<scene>.tif."""
+    """Write `out`/<scene>/{optical.tif, sar.tif, record.json, evidence.npz}, `labels_out`/<scene>.tif."""
     facts = [read_json(path) for path in sorted((records / RECORDS).glob("*.json"))]
+    given = given_transforms(Path(coregister.given))
     with over_parts() as each:
-        work = partial(_images, scenes=scenes, settings=coregister, each=each)
+        work = partial(_images, scenes=scenes, settings=coregister, given=given, each=each)
         images = over_scenes(work, facts, "coregister")
     with atomic_dir(out) as folder:
         for scene, done in zip(facts, images, strict=True):
@@ -49,14 +52,28 @@ def run(
             link_or_copy(done, folder / f"{scene['scene']}.tif")
 
 
-def _images(facts: dict[str, Any], *, scenes: Scenes, settings: Coregister, each: Map) -> Path:
+def _images(
+    facts: dict[str, Any],
+    *,
+    scenes: Scenes,
+    settings: Coregister,
+    given: dict[str, Matrix],
+    each: Map,
+) -> Path:
     """The scene's folder in the work cache, made unless it is there already."""
+    transform = given.get(facts["scene"])
     identity = [facts["scene"], _hashes(facts["optical"]), _hashes(facts["sar"])]
-    work = work_dir("coregister", identity, scenes.optical, scenes.sar, settings)
+    evidence = tuple(
+        ESTIMATORS[n].partition(":")[0] for n in settings.estimators if n in ESTIMATORS
+    )
+    identity.append(None if transform is None else transform.tolist())
+    work = work_dir(
+        "coregister", identity, scenes.optical, scenes.sar, settings, extra_modules=evidence
+    )
     done = work / "images"
     if not done.exists():
         with atomic_dir(done, keep=True) as folder:
-            _write_images(folder, facts, scenes, settings, each, key=work.name)
+            _write_images(folder, facts, scenes, settings, transform, each, key=work.name)
     return done
 
 
@@ -65,16 +82,17 @@ def _write_images(
     facts: dict[str, Any],
     scenes: Scenes,
     settings: Coregister,
+    given: Matrix | None,
     each: Map,
     key: str,
 ) -> None:
     """Record, arrays and GeoTIFFs. The arrays are co-gridded once; the GeoTIFFs, from which they can be
     remade, are written from them."""
-    grid = _grid(facts)
+    grid = grid_of(facts)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        image = _image(facts["sar"], scenes.sar)
+        image = image_of(facts["sar"], scenes.sar)
         sar = SarImage.prepared(image, scenes.sar, settings, Path(scratch) / "filtered.tif")
-        _write_gridded(folder, facts, scenes, sar, grid, settings, each, key)
+        _write_gridded(folder, facts, scenes, sar, grid, settings, given, each, key)
 
 
 def _write_gridded(
@@ -84,12 +102,14 @@ def _write_gridded(
     sar: SarImage,
     grid: Grid,
     settings: Coregister,
+    given: Matrix | None,
     each: Map,
     key: str,
 ) -> None:
-    estimate, verdict = _estimate(facts, scenes, settings, sar, grid)
-    registration = {"estimator": settings.estimator}
-    registration |= record(estimate, verdict, (grid.height, grid.width))
+    pair = RasterPair(image_of(facts["optical"], scenes.optical), sar, grid)
+    verdict = decide(pair, settings, given)
+    if settings.estimators and (shown := crops(pair, verdict.matrix)):
+        np.savez_compressed(folder / EVIDENCE, allow_pickle=False, **shown)
     write_json(
         folder / "record.json",
         {
@@ -99,14 +119,13 @@ def _write_gridded(
             "sar_bands": sar.names,
             "scale": scenes.optical.scale,
             "offset": scenes.optical.offset,
-            "registration": registration,
+            "registration": record(verdict, settings, pair.size),
             "sources": {kind: _hashes(facts[kind]) for kind in ("optical", "sar")},
         },
     )
-    matrix = estimate.matrix if estimate and verdict.word == "applied" else None
     layers = (
         _optical_layer(facts, scenes),
-        Layer(sar.finished(grid, matrix), len(sar.names), "float32", float("nan")),
+        Layer(sar.finished(grid, verdict.matrix), len(sar.names), "float32", float("nan")),
     )
     arrays = arrays_of(folder, lambda target: write_arrays(target, grid, *layers, each))
     reflectance = {"scale": repr(scenes.optical.scale), "offset": repr(scenes.optical.offset)}
@@ -129,7 +148,7 @@ def _write_gridded(
 
 def _optical_layer(facts: dict[str, Any], scenes: Scenes) -> Layer:
     file = facts["optical"]
-    image = _image(file, scenes.optical)
+    image = image_of(file, scenes.optical)
     with opened(image.path) as source:
         missing = source.nodata if image.nodata is None else image.nodata
     empty = _empty(file, missing)
@@ -163,40 +182,8 @@ def _empty(file: dict[str, Any], missing: float | None) -> float | None:
     )
 
 
-def _estimate(
-    facts: dict[str, Any], scenes: Scenes, settings: Coregister, sar: SarImage, grid: Grid
-) -> tuple[Estimate | None, Verdict]:
-    if settings.estimator == "none":
-        return None, Verdict("none", "not asked for: the georeferencing is kept")
-    optical = gridded(_image(facts["optical"], scenes.optical), grid)
-    fixed, factor = thinned(optical, grid, settings.max_pixels)
-    moving, _ = thinned(sar.strips(grid, None), grid, settings.max_pixels)
-    valid = np.isfinite(fixed), np.isfinite(moving)
-    if (share := float((valid[0] & valid[1]).mean())) < settings.min_valid:
-        return None, Verdict(
-            "unverified", f"only {share:.0%} of the pixels are valid in both modalities"
-        )
-    if any(
-        float(np.ptp(image[known])) == 0
-        for image, known in zip((fixed, moving), valid, strict=True)
-    ):
-        return None, Verdict("unverified", "an image is constant: there is nothing to match")
-    try:
-        found = mutual_information.estimate(
-            fixed, valid[0], moving, valid[1], settings.max_shift / factor
-        )
-    except RuntimeError as error:  # ITK's own word for "no overlap left" and its like
-        return None, Verdict(
-            "unverified", f"the estimator gave up: {str(error).splitlines()[-1].strip()}"
-        )
-    resize = np.diag([factor, factor, 1.0])
-    found = Estimate(resize @ found.matrix @ np.linalg.inv(resize), found.similarity, found.edges)
-    size = (grid.height, grid.width)
-    return found, judge(found, size, settings.max_shift, settings.max_rotation, settings.max_scale)
-
-
 def _label(facts: dict[str, Any], *, scenes: Scenes) -> Path:
-    grid, codes = _grid(facts), scenes.label.codes
+    grid, codes = grid_of(facts), scenes.label.codes
     identity = [facts["scene"], _hashes(facts["label"]), _grid_key(grid)]
     target = work_dir("coregister", identity, scenes.label) / "label.tif"
     if not target.exists():
@@ -218,7 +205,8 @@ def _hashes(file: dict[str, Any]) -> list[str]:
     return [file["sha256"], *([file["mask"]["sha256"]] if file.get("mask") else [])]
 
 
-def _image(file: dict[str, Any], settings: Optical | Sar) -> Image:
+def image_of(file: dict[str, Any], settings: Optical | Sar) -> Image:
+    """The image that a scene's record and the settings describe."""
     mask = None
     if settings.mask is not None:
         path = Path(file["mask"]["path"])
@@ -226,7 +214,7 @@ def _image(file: dict[str, Any], settings: Optical | Sar) -> Image:
     return Image(Path(file["path"]), tuple(settings.bands.values()), settings.nodata, mask)
 
 
-def _grid(facts: dict[str, Any]) -> Grid:
+def grid_of(facts: dict[str, Any]) -> Grid:
     with opened(facts["optical"]["path"]) as source:
         return Grid.of(source)
 

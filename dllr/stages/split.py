@@ -16,7 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from dllr.errors import SplitError
-from dllr.files import atomic_dir, write_json
+from dllr.files import atomic_dir, read_json, write_json
 from dllr.params.scenes import Scenes
 from dllr.params.split import Split
 from dllr.raster.arrays import open_arrays, scene_names
@@ -85,6 +85,8 @@ def run(
         joined(alike(listed["group"].tolist()), alike(_keys(names, split.group))),
     )
     notes = _deal(counted, ties, listed["split"].tolist(), size, split, generator)
+    if split.unverified == "leave_out":
+        notes += _leave_out(boards, coregistered)
 
     kept = np.full(len(windows), "", object)
     counts = np.zeros((len(windows), len(classes)), np.int64)
@@ -180,6 +182,25 @@ def _deal(
         chequered = split.by == "checkerboard"
         deal_blocks(boards, held, ties, least, chequered, shares, generator)
     return []
+
+
+def _leave_out(boards: dict[str, Board], coregistered: Path) -> list[str]:
+    """Take scenes of unverified registration out of training; returns what is to be said about it."""
+    left = []
+    for name, board in boards.items():
+        registration = read_json(coregistered / name / "record.json")["registration"]
+        training = board.roles == Role.UNLABELLED
+        if registration["verdict"] == "unverified" and training.any():
+            board.roles[training] = Role.NONE
+            left.append(name)
+    if not left:
+        return []
+    if not any((board.roles == Role.UNLABELLED).any() for board in boards.values()):
+        raise SplitError(
+            "the registration of every training scene is unverified, and split.unverified is leave_out; "
+            "look at the report's registration page, or write use"
+        )
+    return [f"left out of training, their registration being unverified: {', '.join(left)}"]
 
 
 def _roles(board: Board, shown: pd.DataFrame | None, size: int) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """Onto one grid: exact coordinates and scipy's bilinear interpolation are the oracle."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -137,15 +138,20 @@ def test_missing_means_every_band_or_not_a_number() -> None:
     assert validity(bands, None).tolist() == [[True, True, True, False]]
 
 
-@pytest.mark.parametrize("limit", [10**6, 2000, 500])
-def test_thinning_keeps_the_mean_and_the_limit(tmp_path: Path, limit: int) -> None:
-    values = smooth(96, 96)
-    on = grid(96, 96)
+@pytest.mark.parametrize("factor", [1, 3, 7])
+def test_thinning_takes_the_means_of_blocks(tmp_path: Path, factor: int) -> None:
+    values = smooth(STRIP + 44, 96, 2)  # blocks lie across the strips' border
+    values[:, 6:9, 9:12] = np.nan
+    on = grid(STRIP + 44, 96)
     path = write(tmp_path / "a.tif", values, on)
-    found, factor = thinned(gridded(Image(path, (1,)), on), on, limit)
-    side = 96 // factor * factor
-    assert found.size <= max(limit, 1)
-    assert found.mean() == pytest.approx(values[0, :side, :side].mean(), abs=1e-4)
+    found = thinned(gridded(Image(path, (1, 2)), on), on, 2, factor)
+    height, width = on.height // factor, on.width // factor
+    cells = values[:, : height * factor, : width * factor].reshape(2, height, factor, width, factor)
+    known = np.isfinite(cells).all(axis=0).mean(axis=(1, 3)) >= 0.5
+    with warnings.catch_warnings(action="ignore"):  # a block without a known pixel
+        expected = np.where(known, np.nanmean(cells, axis=(2, 4)), np.nan)
+    assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
+    assert np.isnan(found).any() == (factor < 7)
 
 
 def test_patches_over_the_edge_are_missing_there(

@@ -55,7 +55,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     values = read_yaml(ROOT / "params.yaml")
     values["tile"] |= {"size": 64, "stride": 64}
     values["split"] |= {"labelled_tiles": 2}
-    values["coregister"]["estimator"] = "none"
+    values["coregister"]["estimators"] = []
     save(values)
     return tmp_path
 

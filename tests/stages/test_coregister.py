@@ -60,7 +60,7 @@ def coregistered(dtype: str, nodata: float | None, masked: bool, other_crs: bool
         crs, where = "EPSG:4326", Affine(5e-5, 0, left, 0, -(top - bottom) / HEIGHT, top)
     write("sar", sar, crs, where, None)
     values = read_yaml(ROOT / "params.yaml")
-    values["coregister"]["estimator"] = "none"
+    values["coregister"]["estimators"] = []
     values["scenes"]["optical"]["bands"] = dict(zip("abcd", BANDS, strict=True))
     values["scenes"]["sar"]["bands"] = {"HH": 1, "VV": 2}
     if masked:
