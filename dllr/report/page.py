@@ -53,7 +53,8 @@ class Page:
         headline: scores of the round in use, fused head, and `gain`, its mIoU less that of round 0.
         facts: column titles of what the index says of each scene's pixels.
         scenes: a row a scene: scene, splits, width, height, crs, labelled, facts (shares, in the order
-            of `facts`), verdict, shift, reason.
+            of `facts`), verdict, shift, apart, precision (px), reason.
+        registration: name of the page with the evidence of the registration.
         audit: `warning` and `note` → total, left_out, and checks of (check, total, rows of (scene,
             message)); None where no audit was made.
         audit_file: name of the file that holds all of it.
@@ -82,6 +83,7 @@ class Page:
     headline: Mapping[str, float | None]
     facts: Sequence[str]
     scenes: Sequence[Row]
+    registration: str
     audit: Mapping[str, Row] | None
     audit_file: str
     warnings: Sequence[str]
@@ -108,15 +110,20 @@ class Page:
 
 def render(page: Page) -> str:
     """The whole HTML document."""
-    environment = Environment(
+    return environment().get_template("page.html.j2").render(vars(page)) + "\n"
+
+
+def environment() -> Environment:
+    """Where the pages' templates are."""
+    found = Environment(
         loader=PackageLoader("dllr.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "count": count, "number": number}
-    return environment.get_template("page.html.j2").render(vars(page)) + "\n"
+    found.filters |= {"percent": percent, "count": count, "number": number}
+    return found
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dllr.report.page import count
+from dllr.report.registration import worst_precision
 
 HEADS = ("fused", "optical", "sar")
 FACTS = {  # column of the index → its title
@@ -35,7 +36,9 @@ def scene_rows(
             "labelled": row["label"] != "",
             "facts": [float(row[column]) if row[column] else None for column in facts],
             "verdict": evidence[row["scene"]]["verdict"],
-            "shift": evidence[row["scene"]].get("shift_px"),
+            "shift": evidence[row["scene"]]["shift_px"],
+            "apart": evidence[row["scene"]]["apart_px"],
+            "precision": worst_precision(evidence[row["scene"]]),
             "reason": evidence[row["scene"]]["reason"],
         }
         for row in index.to_dict("records")

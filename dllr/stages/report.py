@@ -14,10 +14,12 @@ from dllr.files import atomic_dir, read_json
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Scenes
-from dllr.raster.products import AUDIT, HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
+from dllr.raster.products import AUDIT, EVIDENCE, HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
 from dllr.raster.roles import Role
-from dllr.report import charts, panels, rasters, splitmap, tables
+from dllr.report import charts, panels, rasters, registration, splitmap, tables
 from dllr.report.page import Page, Panel, Picture, render
+
+REGISTRATION = "registration.html"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def run(
     train_round: Section,
     report: Report,
 ) -> None:
-    """Write `out`/index.html: one self-contained page, the same bytes for the same results."""
+    """Write `out`/index.html and `out`/registration.html: self-contained, the same bytes for the same
+    results."""
     index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
     metrics = read_json(evaluation / "metrics.json")
     selection = read_json(evaluation / "selection.json")
@@ -91,6 +94,7 @@ def run(
         headline=tables.headline(metrics["rounds"], selected),
         facts=[title for column, title in tables.FACTS.items() if column in index],
         scenes=rows,
+        registration=REGISTRATION,
         audit=_audit(records / AUDIT),
         audit_file=AUDIT,
         warnings=summary.get("warnings", []),
@@ -142,6 +146,16 @@ def run(
     )
     with atomic_dir(out) as folder:
         (folder / "index.html").write_text(render(page), encoding="utf-8")
+        shown = [_registration(coregistered / name, evidence[name]) for name in index["scene"]]
+        (folder / REGISTRATION).write_text(registration.render(shown), encoding="utf-8")
+
+
+def _registration(scene: Path, record: Mapping[str, Any]) -> registration.Scene:
+    path = scene / EVIDENCE
+    if not path.exists():
+        return registration.scene(scene.name, record, {})
+    with np.load(path) as arrays:
+        return registration.scene(scene.name, record, dict(arrays))
 
 
 def _named(path: Path) -> pd.DataFrame:

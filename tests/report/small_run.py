@@ -178,6 +178,30 @@ def _mistaken(rng: np.random.Generator, actual: np.ndarray, share: float) -> np.
     return np.where((actual != 255) & wrong, other, actual).astype(np.uint8)
 
 
+def registration(shift: float, applied: bool) -> dict[str, Any]:
+    """A scene's entry in its record, as `coregister` writes it."""
+    matrix = [[1.0, 0.0, shift], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    facts = {"matrix": matrix, "shift_px": shift, "rotation_degrees": 0.0, "scale": 0.0}
+    size = {"estimators": ["information", "gradients"], "size": [256, 256]}
+    if not applied:
+        reason = "information: 4 of 64 blocks of 128 px are known in both images; 6 are needed"
+        nothing = dict.fromkeys(facts)
+        return {
+            **size,
+            **nothing,
+            "verdict": "unverified",
+            "reason": reason,
+            "apart_px": None,
+            "estimates": {},
+        }
+    ties = [[64.0, 64.0, 64.0 + shift, 64.5], [192.0, 128.0, 191.5 + shift, 128.0]]
+    each = {**facts, "precision_px": 0.5, "coverage": 0.9, "evidence": 11.2, "ties": ties}
+    return {
+        **size, **facts, "verdict": "applied", "reason": "information and gradients agree to 0.41 px",
+        "apart_px": 0.41, "estimates": {"information": each, "gradients": {**each, "precision_px": 0.75}},
+    }  # fmt: skip
+
+
 def _write_images(
     folder: Path, rng: np.random.Generator, cover: np.ndarray, bands: Sequence[str], place: int
 ) -> None:
@@ -189,15 +213,17 @@ def _write_images(
     power = rng.gamma(4, 1 / 4, size=cover.shape) * rng.uniform(0.02, 0.4, size=256)[cover]
     sar = np.where(cover == 255, np.nan, 10 * np.log10(power)).astype(np.float32)
     _raster(folder / "sar.tif", sar[None], nodata=float("nan"), names=["VV"])
-    facts: dict[str, Any] = {"estimator": "mutual_information"}
-    if place % 3 == 2:
-        facts |= {"verdict": "unverified", "reason": "only 12% of the pixels are valid in both"}
-    else:
-        facts |= {
-            "verdict": "applied",
-            "reason": "plausible; mutual information and edge correlation both rose",
-            "shift_px": 1.37 + place,
-        }
+    facts = registration(1.37 + place, applied=place % 3 != 2)
+    if place % 3 == 0:
+        grey = rng.integers(1, 256, (1, 64, 64)).astype(np.uint8)
+        colour = rng.integers(1, 256, (1, 64, 64, 3)).astype(np.uint8)
+        np.savez(
+            folder / "evidence.npz",
+            places=[[8, 16]],
+            optical=colour,
+            before=grey,
+            after=grey[:, ::-1],
+        )
     _json(folder / "record.json", {"scene": folder.name, "registration": facts})
 
 

@@ -70,7 +70,8 @@ def test_a_fact_the_index_lacks_is_no_column_and_an_empty_one_no_number() -> Non
     facts = {"optical_nodata": "0.25", "sar_overlap": ""}
     size = {"label": "", "width": "3", "height": "2", "crs": "EPSG:4326"}
     index = pd.DataFrame([{"scene": "one", **size, **facts}])
-    evidence = {"one": {"verdict": "kept", "reason": "asked for"}}
+    nothing = {"shift_px": None, "apart_px": None}
+    evidence = {"one": {"verdict": "kept", "reason": "asked for", **nothing}}
     (row,) = tables.scene_rows(index, {}, evidence)
     assert row["facts"] == [0.25, None]
     assert row["splits"] == ["none"]
