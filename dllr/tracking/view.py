@@ -4,7 +4,7 @@ Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of
 round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
 `rounds/<head>/<score>` with the round as step. A training stage's run: the columns of its
 history by step, and `test/<head>/<score>` of its round. A pseudo-label stage's: the numbers of
-its summary, `before/<class>` and the like.
+its summary, `before/<class>` and the like. The registration's: `scenes/<verdict>`, `median_apart_px`.
 """
 
 import csv
@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from statistics import median
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
@@ -166,6 +167,8 @@ def stage_view(
                     view.points += _scores(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":
         view.points += _numbers(read_json(folder / "summary.json"))
+    elif stage.kind == "coregister":
+        view.points += registration_points(folder)
     return view
 
 
@@ -185,6 +188,20 @@ def history_points(path: Path) -> list[Point]:
         for name, value in row.items():
             if name not in ("round", "step") and value:
                 points.append(Point(metric_name(name), float(value), int(row["step"])))
+    return points
+
+
+def registration_points(folder: Path) -> list[Point]:
+    """Scenes of each verdict, and medians over scenes of what their records say, px."""
+    found = [read_json(path)["registration"] for path in sorted(folder.glob("*/record.json"))]
+    points = [
+        Point(f"scenes/{word}", sum(record["verdict"] == word for record in found))
+        for word in sorted({record["verdict"] for record in found})
+    ]
+    for key in ("shift_px", "apart_px"):
+        values = [record[key] for record in found if record[key] is not None]
+        if values:
+            points.append(Point(f"median_{key}", median(values)))
     return points
 
 
