@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from registration.patchwork import pair as patchwork
 
 import dllr.stages.pairs
 from dllr.params.load import load
@@ -14,8 +15,9 @@ from dllr.raster.grid import Grid
 from dllr.raster.image import Image
 from dllr.raster.sar import SarImage
 from dllr.registration.pair import ArrayPair, Box
-from dllr.registration.transform import similarity
+from dllr.registration.transform import distance, similarity
 from dllr.stages.pairs import RasterPair
+from dllr.stages.registering import decide
 
 from .small_scenes import ROOT
 
@@ -87,3 +89,22 @@ def test_an_overview_is_thinned_in_power(pairs: tuple[RasterPair, ArrayPair]) ->
         10 * np.log10(smooth(1, 1)[0, 100, 100]), abs=1e-3
     )
     assert np.isnan(raster.overview.fixed[:, :40, :50]).all()
+
+
+@pytest.mark.parametrize("degrees", [0, 25])
+def test_a_georeference_that_is_off_is_found_on_rotated_grids_too(
+    tmp_path: Path, degrees: float
+) -> None:
+    images = patchwork(np.eye(3))
+    side = images.size[0]
+    where = ON @ Affine.rotation(degrees)
+    optical = write(tmp_path / "optical.tif", images.fixed, where)
+    # What lies at p is said to lie at p + (3, -2).
+    sar = write(tmp_path / "sar.tif", 10 ** (images.moving / 10), where @ Affine.translation(3, -2))
+    settings = load(ROOT / "params.yaml").coregister
+    grid = Grid(CRS.from_epsg(32650), where, side, side)
+    verdict = decide(
+        RasterPair(optical, SarImage(sar, "power", ["VV"], settings), grid), settings, None
+    )
+    assert verdict.word == "applied" and verdict.matrix is not None
+    assert distance(verdict.matrix, similarity((side, side), (3, -2)), (side, side)) < 0.6
