@@ -108,7 +108,7 @@ def _write_gridded(
 ) -> None:
     pair = RasterPair(image_of(facts["optical"], scenes.optical), sar, grid)
     verdict = decide(pair, settings, given)
-    if settings.estimators and (shown := crops(pair, verdict.matrix)):
+    if settings.estimators and (shown := crops(pair, verdict.matrix, list(scenes.optical.bands))):
         np.savez_compressed(folder / EVIDENCE, allow_pickle=False, **shown)
     write_json(
         folder / "record.json",

@@ -1,6 +1,7 @@
 """What `coregister` does about a scene's misregistration: the verdict, its record, crops for pictures."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,16 +121,19 @@ def _number(value: float) -> float | None:
     return round(float(value), 4) if math.isfinite(value) else None
 
 
-def crops(pair: RasterPair, matrix: Matrix | None) -> dict[str, NDArray[Any]]:
+def crops(pair: RasterPair, matrix: Matrix | None, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Full-size crops where edges are: places (n, 2), optical (n, S, S, 3), SAR as georeferenced, `before`
-    (n, S, S), and as moved, `after`, where it is; uint8, 0 = no data."""
+    (n, S, S), and as moved, `after`, where it is; uint8, 0 = no data. names: of the optical bands."""
     places = _places(pair)
     side = min(CROP, *pair.size)
     windows = [Window(x, y, side, side) for y, x in places]
     if not windows:
         return {}
-    bands = list(range(len(pair.optical.bands)))
-    shown = bands[2::-1] if len(bands) >= 3 else [bands[0]] * 3
+    place = {name.lower(): band for band, name in enumerate(names)}
+    if {"red", "green", "blue"} <= place.keys():
+        shown = [place["red"], place["green"], place["blue"]]
+    else:
+        shown = [0, 1, 2] if len(names) >= 3 else [0, 0, 0]
     optical = [
         np.moveaxis(v[shown], 0, -1) for _, v in gridded(pair.optical, pair.grid, None, windows)
     ]
