@@ -1,8 +1,7 @@
 """Pairs for `benchmarks.registration`: simulated with truth, real with known movements."""
 
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from dllr.demo.geometry import draw_edge
 from dllr.demo.scene import scene
 from dllr.params.demo import Country
 from dllr.raster.gridding import gridded
@@ -26,11 +26,10 @@ CLOUDS = (0.0, 0.1, 0.2, 0.3, 0.4)
 RELIEFS = (0.0, 130.0)  # m
 LOOKS = (1, 4)
 NODATA = 0.08  # mean share beyond the swaths' edges, of each image
+WEDGE = 0.15  # share of the optical image that every other pair lacks besides, at a further edge
 SHIFT, ROTATION, SCALE = 20.0, 1.0, 0.01  # px, degrees, relative: misregistration up to this
 SIMULATED_REACH = Reach(22.0, 1.1, 0.012)
-REAL_REACH = Reach(
-    30.0, 2.0, 0.03
-)  # the pairs' own misregistration and the known movement together
+REAL_REACH = Reach(30.0, 2.0, 0.03)  # own misregistration and known movement together
 OMBRIA_REACH = Reach(12.0, 1.0, 0.01)
 KNOWN = Reach(12.0, 0.5, 0.004)  # of the known movements
 LATTICE = 17  # points along a side that errors are taken at
@@ -43,25 +42,23 @@ class Case(NamedTuple):
     relief: float
     looks: int
     cloud: float
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Images, and the truth where it is known."""
-
-    images: ArrayPair
-    truth: Matrix | None
+    wedge: bool
 
 
 def cases(seeds: int) -> list[Case]:
-    """Every relief, looks and share of clouds, `seeds` times, each of a country of its own."""
+    """Every relief, looks and share of clouds, `seeds` times, each of a country of its own; half of each
+    kind with a wedge."""
     kinds = list(product(range(seeds), RELIEFS, LOOKS, CLOUDS))
-    return [Case(FIRST_SEED + n, *kind[1:]) for n, kind in enumerate(kinds)]
+    of = len(kinds) // seeds
+    return [
+        Case(FIRST_SEED + n, *kind[1:], wedge=(n + n // of) % 2 == 1)
+        for n, kind in enumerate(kinds)
+    ]
 
 
-def simulated(case: Case) -> Pair:
-    """A scene of the demo country; the SAR image, of other pixels and CRS, on the optical grid as its
-    georeference has it."""
+def simulated(case: Case) -> tuple[ArrayPair, Matrix]:
+    """A scene of the demo country, and the truth; the SAR image, of other pixels and CRS, on the optical
+    grid as its georeference has it."""
     country = Country(
         seed=case.seed, scenes=3, size=SIZE, pixel=5.0, relief=case.relief, sar_pixel=6.0,
         sar_crs="EPSG:4326", sar_unit="power", looks=case.looks, max_shift=SHIFT, max_rotation=ROTATION,
@@ -69,6 +66,9 @@ def simulated(case: Case) -> Pair:
         other_zone=False, missing=None,
     )  # fmt: skip
     made = scene(country, country.scenes - 1)
+    if case.wedge:  # the country has clouds and wedges in scenes of their own
+        edge = draw_edge(np.random.default_rng(case.seed), made.optical_grid, WEDGE)
+        made = replace(made, optical_edges=(made.optical_edges[0], edge))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _optical(folder, made)
@@ -81,7 +81,7 @@ def simulated(case: Case) -> Pair:
     place = grid.transform
     truth = ~place @ made.misregistration.true_to_georeferenced() @ place
     images = ArrayPair(optical, (10 * np.log10(power)).astype(np.float32), decibel=True)
-    return Pair(images, np.array(truth).reshape(3, 3))
+    return images, np.array(truth).reshape(3, 3)
 
 
 def real(folder: Path) -> ArrayPair:
@@ -95,13 +95,13 @@ def real(folder: Path) -> ArrayPair:
     return ArrayPair(*images, decibel=False)
 
 
-def movements(size: Size, count: int, seed: int) -> Iterator[Matrix]:
-    """Known transforms, the identity first."""
-    rng = np.random.default_rng(seed)
-    yield np.eye(3)
-    for x, y, turn, stretch in rng.uniform(-1, 1, (count - 1, 4)):
-        hop = (KNOWN.shift * x, KNOWN.shift * y)
-        yield similarity(size, hop, KNOWN.rotation * turn, 1 + KNOWN.scale * stretch)
+def movement(size: Size, number: int, seed: int) -> Matrix:
+    """The known transform of that number; 0 is none."""
+    if not number:
+        return np.eye(3)
+    x, y, turn, stretch = np.random.default_rng([seed, number]).uniform(-1, 1, 4)
+    hop = (KNOWN.shift * x, KNOWN.shift * y)
+    return similarity(size, hop, KNOWN.rotation * turn, 1 + KNOWN.scale * stretch)
 
 
 def displaced(images: ArrayPair, known: Matrix) -> ArrayPair:
@@ -120,3 +120,11 @@ def rmse(found: Matrix, truth: Matrix, size: Size) -> float:
     points: NDArray[np.float64] = np.stack([x.ravel(), y.ravel()], axis=1)
     apart = moved(found, points) - moved(truth, points)
     return float(np.sqrt((apart**2).sum(axis=1).mean()))
+
+
+def best_shift(truth: Matrix, size: Size) -> Matrix:
+    """The shift nearest to a transform: no method that only shifts can do better."""
+    centre = np.array([[size[1] / 2, size[0] / 2]])
+    found = np.eye(3)
+    found[:2, 2] = (moved(truth, centre) - centre)[0]
+    return found
