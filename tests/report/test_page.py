@@ -219,6 +219,24 @@ def test_limits_name_what_weakens_the_scores(page: str) -> None:
 
 def test_same_results_give_the_same_bytes(small: SmallRun, page: str, tmp_path: Path) -> None:
     assert small.build(tmp_path / "elsewhere") == page
+    small.build(tmp_path / "again")
+    evidence = [tmp_path / folder / EVIDENCE for folder in ("elsewhere", "again")]
+    assert evidence[0].read_bytes() == evidence[1].read_bytes()
+
+
+def test_the_evidence_of_every_scene_is_beside_the_page(small: SmallRun, tmp_path: Path) -> None:
+    small.build(tmp_path / "out")
+    page = (tmp_path / "out" / EVIDENCE).read_text(encoding="utf-8")
+    assert Outline(page).open == []
+    assert [found["id"] for found in Outline(page).all("article")] == [f"scene-{n}" for n in SPLITS]
+    assert page.count('class="picture flicker"') == 4  # two scenes have a crop, before and after
+    assert str(small.folder) not in page and "/somewhere" not in page
+
+
+def test_scenes_say_how_far_estimates_lie_apart_and_how_well_they_repeat(page: str) -> None:
+    scenes = text(section(page, "scenes"))
+    assert "applied 1.37 0.41 0.75 information and gradients" in scenes  # the worse of 0.5 and 0.75
+    assert "unverified – – – information: 4 of 64" in scenes
 
 
 def test_no_machine_is_named(small: SmallRun, page: str) -> None:

@@ -1,23 +1,29 @@
 """The page with the evidence of the registration shows what the records say, and no more."""
 
+import base64
+import io
 import re
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from dllr.report.registration import (
     SQUARE,
     Scene,
     checkerboard,
+    flicker,
     render,
     scene,
-    tie_field,
     worst_precision,
 )
+from dllr.report.ties import charts, displacements, enlargement, field, residuals
 
 SIZE = 96
 
@@ -54,15 +60,59 @@ def test_each_pixel_of_a_checkerboard_is_of_the_image_of_its_field(
     assert checkerboard(first, second)[y, x] == chosen[y, x]
 
 
-def test_arrows_are_what_blocks_leave_over_the_estimate() -> None:
-    figure = tie_field(record())
-    assert figure is not None
-    arrows, scale = figure.axes[0].collections
-    step = scale.U[0]  # of one pixel
-    assert arrows.U / step == pytest.approx([0.5, 0.0])
-    assert arrows.V / step == pytest.approx([0.0, -1.0])
-    assert arrows.XY.tolist() == [[100, 50], [300, 250]]
-    assert tie_field(record(estimates={})) is None
+@given(
+    hnp.arrays(np.float64, (2, 3), elements=st.floats(-2, 2)),
+    hnp.arrays(np.float64, (4, 2), elements=st.integers(0, 500)),
+)
+def test_ties_that_lie_where_the_matrix_says_point_there_and_leave_nothing(
+    affine: np.ndarray, at: np.ndarray
+) -> None:
+    matrix = np.vstack([affine, [0, 0, 1]])
+    there = (np.column_stack([at, np.ones(4)]) @ matrix.T)[:, :2]
+    estimate = {"matrix": matrix.tolist(), "ties": np.hstack([at, there]).tolist()}
+    assert displacements(estimate) == pytest.approx(np.hstack([at, there - at]), abs=1e-6)
+    assert residuals(estimate) == pytest.approx(np.hstack([at, 0 * at]), abs=1e-6)
+
+
+def test_arrows_are_enlarged_and_so_is_the_scale() -> None:
+    estimate, size = record()["estimates"]["information"], (400, 500)
+    rest = residuals(estimate)
+    assert rest.tolist() == [[100, 50, 0.5, 0], [300, 250, 0, -1]]
+    axes = field({"information": rest}, size).axes[0]
+    (quiver,), (scale,) = axes.collections, axes.artists
+    # The longest, of 1 px, is drawn at a tenth of 500 px.
+    assert enlargement({"information": rest}, size) == 50
+    assert quiver.XY.tolist() == [[100, 50], [300, 250]]
+    assert pytest.approx([25, 0]) == quiver.U and pytest.approx([0, -50]) == quiver.V
+    assert scale.U == 50 and scale.label == "1 px"
+    assert axes.yaxis_inverted()  # row 0 is on top
+
+
+@given(st.floats(1e-3, 1e3))
+def test_the_scale_is_round_and_no_longer_than_the_longest_arrow(length: float) -> None:
+    scale = field({"a": np.array([[5.0, 5.0, length, 0.0]])}, (10, 10)).axes[0].artists[0]
+    known = float(scale.label.removesuffix(" px"))
+    assert 0.39 * length < known <= length * (1 + 1e-6)
+    assert f"{known:e}"[:8] in {"1.000000", "2.000000", "5.000000"}
+
+
+def test_each_estimator_has_its_colour_and_its_mark() -> None:
+    arrows = np.array([[5.0, 5.0, 1.0, 0.0]])
+    first, second = field({"a": arrows, "b": arrows}, (10, 10)).axes[0].lines
+    assert first.get_color() != second.get_color() and first.get_marker() != second.get_marker()
+
+
+def test_there_is_no_tie_field_without_ties() -> None:
+    assert charts("a", record(estimates={})) == []
+    none = {"information": {**record()["estimates"]["information"], "ties": []}}
+    assert charts("a", record(estimates=none)) == []
+
+
+def test_ties_without_a_length_or_a_precision_are_shown() -> None:
+    still = {**record()["estimates"]["information"], "precision_px": None}
+    still |= {"matrix": np.eye(3).tolist(), "ties": [[1.0, 1.0, 1.0, 1.0]]}
+    both = charts("a", record(estimates={"information": still}))
+    assert len(both) == 2 and "1 blocks, median 0.00 px" in both[1].alt
 
 
 def test_the_worst_precision_counts() -> None:
@@ -74,25 +124,118 @@ def text(*scenes: Scene) -> str:
     return render(scenes)
 
 
+def opened(uri: str) -> np.ndarray:
+    data = base64.b64decode(uri.split(";base64,")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes; every element that was opened is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "link", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def of(self, tag: str, key: str) -> list[str]:
+        return [found.get(key) or "" for name, found in self.tags if name == tag]
+
+
+NOTHING = dict.fromkeys(("matrix", "shift_px", "rotation_degrees", "scale", "apart_px"))
+
+
+def kept(verdict: str, **changes: Any) -> dict[str, Any]:
+    return record(verdict=verdict, estimates={}, **NOTHING) | changes
+
+
 def test_what_was_found_is_on_the_page() -> None:
     page = text(
-        scene("a", record(), crops(2)), scene("b", record(verdict="none", estimates={}), {})
+        scene("a", record(), crops(2)),
+        scene("b", kept("unverified"), {}),
+        scene("c", kept("none", estimators=[]), {}),
     )
-    assert "1 of 2 SAR images were moved" in page
+    assert "1 of 3 SAR images were moved: 1 where two kinds" in page
     assert page.count('class="picture flicker"') == 4 and page.count("checkerboard of both") == 4
-    assert "No part of the scene that both images know" in page
-    assert "half of them within 0.62 px" in page and "agree to 0.77 px" in page
-    assert all(f'"#scene-{n}"' in page and f'id="scene-{n}"' in page for n in (1, 2))
+    assert page.count("No part of the scene that both images know") == 1
+    assert page.count("Nothing was estimated") == 1
+    assert "information: 2 blocks, median 0.75 px" in page and "agree to 0.77 px" in page
+    assert '<td class="number" rowspan="2">0.77</td>' in page
+    outline = Outline(page)
+    assert outline.of("article", "id") == ["scene-a", "scene-b", "scene-c"]
+    assert {"#scene-a", "#scene-b", "#scene-c", "index.html"} <= set(outline.of("a", "href"))
+
+
+def test_what_was_given_counts_as_moved_and_not_as_agreed_upon() -> None:
+    given = kept("given", matrix=np.eye(3).tolist(), shift_px=0.0, rotation_degrees=0.0, scale=0.0)
+    page = text(scene("a", given, crops(1)), scene("b", kept("none", estimators=[]), {}))
+    assert "1 of 2 SAR images were moved: 0 where" in page
+    assert "1 as <code>coregister.given</code> says, unchecked" in page
+    assert "The georeferencing was kept" not in page
 
 
 def test_an_image_that_was_not_moved_has_no_after() -> None:
-    page = text(scene("a", record(verdict="unverified", matrix=None), crops(1, after=False)))
+    page = text(scene("a", kept("unverified"), crops(1, after=False)))
     assert "as georeferenced: flicker" in page and "as moved" not in page
+    assert "The georeferencing was kept" in page
+
+
+def test_pixels_without_data_are_clear() -> None:
+    found = crops(1)
+    optical, sar = found["optical"][0], found["before"][0].copy()
+    sar[:48] = 0
+    pair = flicker(optical, sar, "before", "words")
+    clear = [opened(uri)[..., 3] == 0 for uri in (pair.optical, pair.sar, pair.board)]
+    assert [share.mean() for share in clear] == [0, 0.5, 0.5]
+    assert clear[1][:48].all()
+
+
+def test_pairs_and_checkerboards_are_reached_by_keyboard_and_motion_can_be_stopped() -> None:
+    page = text(scene("a", record(), crops(1)))
+    buttons = re.findall(r'<button type="button" class="picture[^"]*">(.*?)</button>', page)
+    assert [button.count("<img") for button in buttons] == [2, 1, 2, 1]
+    assert 'id="still"' in page
+    (moving,) = re.findall(
+        r"@media \(prefers-reduced-motion: no-preference\) \{(.*?)\n\}", page, re.S
+    )
+    assert page.count("animation: flicker") == moving.count("animation: flicker") == 1
+
+
+def test_names_lead_to_their_articles() -> None:
+    names = ["a b", "<b>&", "é/1", "50%"]
+    outline = Outline(text(*(scene(name, kept("none", estimators=[]), {}) for name in names)))
+    identifiers = outline.of("article", "id")
+    assert [unquote(i) for i in identifiers] == [f"scene-{name}" for name in names]
+    assert not any(re.search(r"\s", i) for i in identifiers)
+    assert [h for h in outline.of("a", "href") if h.startswith("#scene-")] == [
+        f"#{i}" for i in identifiers
+    ]
 
 
 def test_the_page_stands_alone_and_is_the_same_again() -> None:
     page = text(scene("<b>&", record(reason="<i>"), crops(1)))
     assert page == text(scene("<b>&", record(reason="<i>"), crops(1)))
     assert "<b>&" not in page and "<i>" not in page and "&lt;b&gt;&amp;" in page
-    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
-    assert all(re.search(r'alt="[^"]*"', image) for image in re.findall(r"<img [^>]*>", page))
+    assert not re.search(r"(?:https?:)?//[a-z0-9-]+\.", page, flags=re.IGNORECASE)
+    outline = Outline(page)
+    asked = [*outline.of("img", "src"), *outline.of("link", "href"), *outline.of("a", "href")]
+    assert all(address.startswith(("data:", "#", "index.html")) for address in asked)
+    assert outline.of("img", "alt").count("") == 1  # of the dialog, which is empty
+    identifiers = [found["id"] for _, found in outline.tags if "id" in found]
+    assert len(identifiers) == len(set(identifiers))
+    drawn = [found for _, found in outline.tags if found.get("role") == "img"]
+    assert len(drawn) == 2 and all(chart["aria-label"] for chart in drawn)
+
+
+def test_a_page_without_scenes_is_a_page() -> None:
+    assert "0 of 0 SAR images were moved" in text()
+    Outline(text())
