@@ -117,9 +117,8 @@ def _name(what: Any) -> str:
 def _all(images: ArrayPair, reach: Reach) -> tuple[dict[str, Matrix | None], Row]:
     """The transforms by method, ours with the gate first, and a row with all else."""
     gated, alone, row = _ours(images, reach)
-    ungated = None
-    if all(m is not None for m in alone.values()):
-        ungated = np.mean(list(alone.values()), axis=0)
+    all_found = [m for m in alone.values() if m is not None]
+    ungated = np.mean(all_found, axis=0) if len(all_found) == len(KINDS) else None
     found: dict[str, Matrix | None] = {"ours": gated, UNGATED: ungated, **alone}
     row["peer_cpu_seconds"] = {}
     for name, peer in PEERS.items():

@@ -15,7 +15,7 @@ from dllr.demo.scene import scene
 from dllr.params.demo import Country
 from dllr.raster.gridding import gridded
 from dllr.raster.image import Image
-from dllr.registration.pair import ArrayPair, warped
+from dllr.registration.pair import ArrayPair, Floats, warped
 from dllr.registration.search import Reach
 from dllr.registration.transform import Matrix, Size, moved, similarity
 from dllr.stages.demo import _optical, _sar
@@ -86,13 +86,14 @@ def simulated(case: Case) -> tuple[ArrayPair, Matrix]:
 
 def real(folder: Path) -> ArrayPair:
     """optical.tif and sar.tif of a folder, on one grid; 0 in all bands is missing."""
-    images = []
-    for name in ("optical", "sar"):
-        with rasterio.open(folder / f"{name}.tif") as source:
-            values = source.read().astype(np.float32)
-        values[:, (values == 0).all(axis=0)] = np.nan
-        images.append(values)
-    return ArrayPair(*images, decibel=False)
+    return ArrayPair(_read(folder / "optical.tif"), _read(folder / "sar.tif"), decibel=False)
+
+
+def _read(path: Path) -> Floats:
+    with rasterio.open(path) as source:
+        values: Floats = source.read().astype(np.float32)
+    values[:, (values == 0).all(axis=0)] = np.nan
+    return values
 
 
 def movement(size: Size, number: int, seed: int) -> Matrix:
@@ -106,10 +107,11 @@ def movement(size: Size, number: int, seed: int) -> Matrix:
 
 def displaced(images: ArrayPair, known: Matrix) -> ArrayPair:
     """The moving image moved: what was at p is at `known` p; interpolated once, bilinear."""
-    back, size = np.linalg.inv(known), images.size
-    whole = np.isfinite(images.moving).all(axis=0).astype(np.float32)
+    back, size = np.asarray(np.linalg.inv(known), np.float64), images.size
+    whole = np.asarray(np.isfinite(images.moving).all(axis=0), np.float32)
     seen = warped(whole, back, size) > 0.999
-    bands = [warped(np.nan_to_num(band), back, size) for band in images.moving]
+    filled = np.where(np.isfinite(images.moving), images.moving, 0)
+    bands = [warped(np.asarray(band, np.float32), back, size) for band in filled]
     sar = np.where(seen, np.stack(bands), np.nan).astype(np.float32)
     return ArrayPair(images.fixed, sar, images.decibel)
 

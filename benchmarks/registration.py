@@ -33,9 +33,10 @@ TRIALS = 11  # of each real pair, the one as it is included
 def main(quick: bool) -> None:
     # Read when a process loads numpy: its CPU seconds are to be those of one thread.
     os.environ["OMP_NUM_THREADS"] = "1"
+    code = jobs.digest()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, spawn) as pool:
-        pairs = _each(pool, jobs.simulated, cases(1 if quick else 10))
+        pairs = _each(pool, code, jobs.simulated, cases(1 if quick else 10))
         found: dict[str, Any] = {
             "simulated": figures.of_simulated(pairs),
             "methods": figures.of_methods(pairs),
@@ -45,9 +46,9 @@ def main(quick: bool) -> None:
             scenes = sorted(p.parent for p in (root / "s1s2_pairs").glob("*/sar.tif"))
             count = 3 if quick else TRIALS
             trials = [jobs.Trial(scene, n) for scene in scenes for n in range(count)]
-            found["real"] = figures.of_real(_each(pool, jobs.moved, trials))
+            found["real"] = figures.of_real(_each(pool, code, jobs.moved, trials))
             scenes = sorted(p.parent for p in (root / "ombria").glob("*/sar.tif"))
-            found["ombria"] = figures.of_ombria(_each(pool, jobs.aligned, scenes))
+            found["ombria"] = figures.of_ombria(_each(pool, code, jobs.aligned, scenes))
         else:
             found["real"] = found["ombria"] = {"skipped": f"{SHARED} is not set"}
     found["large"] = {"skipped": "--quick"} if quick else _large()
@@ -56,10 +57,9 @@ def main(quick: bool) -> None:
 
 
 def _each(
-    pool: ProcessPoolExecutor, work: Callable[[Any], jobs.Row], todo: Sequence[Any]
+    pool: ProcessPoolExecutor, code: str, work: Callable[[Any], jobs.Row], todo: Sequence[Any]
 ) -> list[jobs.Row]:
     """Rows in the order of what is to be done."""
-    code = jobs.digest()
     waiting = [pool.submit(jobs.kept, (work, what, code)) for what in todo]
     for done in tqdm(as_completed(waiting), total=len(waiting), desc=work.__name__):
         done.result()
