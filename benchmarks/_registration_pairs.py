@@ -27,11 +27,10 @@ RELIEFS = (0.0, 130.0)  # m
 LOOKS = (1, 4)
 NODATA = 0.08  # mean share beyond the swaths' edges, of each image
 WEDGE = 0.15  # share of the optical image that every other pair lacks besides, at a further edge
-SHIFT, ROTATION, SCALE = 20.0, 1.0, 0.01  # px, degrees, relative: misregistration up to this
+SHIFT, ROTATION, SCALE = 20.0, 1.0, 0.01  # px, degrees, relative: pairs are moved by up to this
 SIMULATED_REACH = Reach(22.0, 1.1, 0.012)
 REAL_REACH = Reach(30.0, 2.0, 0.03)  # own misregistration and known movement together
 OMBRIA_REACH = Reach(12.0, 1.0, 0.01)
-KNOWN = Reach(12.0, 0.5, 0.004)  # of the known movements
 LATTICE = 17  # points along a side that errors are taken at
 
 
@@ -101,8 +100,8 @@ def movement(size: Size, number: int, seed: int) -> Matrix:
     if not number:
         return np.eye(3)
     x, y, turn, stretch = np.random.default_rng([seed, number]).uniform(-1, 1, 4)
-    hop = (KNOWN.shift * x, KNOWN.shift * y)
-    return similarity(size, hop, KNOWN.rotation * turn, 1 + KNOWN.scale * stretch)
+    hop = (SHIFT * x, SHIFT * y)
+    return similarity(size, hop, ROTATION * turn, 1 + SCALE * stretch)
 
 
 def displaced(images: ArrayPair, known: Matrix) -> ArrayPair:
