@@ -9,12 +9,14 @@ import importlib
 import inspect
 import logging
 import os
+import subprocess
 import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dllr import execution
 from dllr.errors import DllrError
 from dllr.params import load, use
 
@@ -36,6 +38,7 @@ PLACES = {
     "patches": "other images: the files of one patch get a nominal place of their own",
 }
 _LAST = "report"
+_TRAINED = {"warmup", "train_round"}  # stages that several processes can share
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,10 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[:2] == ["coregister", "--self-test"]:
             words = ["selftest", *words[2:]]
+        if words and words[0] in _TRAINED and (count := execution.processes()) > 1:
+            return _together(words, count)
         return _run_stage(words[0], words[1:]) if words and words[0] in STAGES else _people(words)
     except (DllrError, OSError) as error:  # the system's errors name the file themselves
         print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
         return 1
+
+
+def _together(words: Sequence[str], count: int) -> int:
+    """A stage by several processes, which torchrun starts; each comes here again, as one of them."""
+    os.environ["DLLR_PROCESSES"] = "1"
+    os.environ.setdefault("DLLR_THREADS", str(max(1, execution.threads() // count)))
+    how = ["--standalone", f"--nproc-per-node={count}", "--module", "dllr"]
+    return subprocess.call([sys.executable, "-m", "torch.distributed.run", *how, *words])
 
 
 def _run_stage(stage: str, words: Sequence[str]) -> int:

@@ -22,8 +22,16 @@ def threads() -> int:
     )
 
 
+def processes() -> int:
+    """Processes that share a training: DLLR_PROCESSES (the workflow sets it to a rule's GPUs), else 1."""
+    told = os.environ.get("DLLR_PROCESSES", "")
+    return int(told) if told.isdigit() and int(told) > 0 else 1
+
+
 def device() -> "torch.device":
     """Device networks run on: DLLR_DEVICE, else the GPU where there is one, else the CPU.
+
+    Of several processes that torchrun started each takes the GPU of its number.
 
     On the CPU all threads of the stage go to torch, and its algorithms are deterministic.
     """
@@ -32,6 +40,9 @@ def device() -> "torch.device":
     torch.set_num_threads(threads())
     torch.use_deterministic_algorithms(True, warn_only=True)
     name = os.environ.get("DLLR_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(torch.device(name))
     return torch.device(name)
 
 

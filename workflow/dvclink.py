@@ -112,11 +112,14 @@ class Link:
             flagged.append(out)
         return flagged
 
-    def run(self, name: str) -> str:
-        """Shell text that makes a stage, and it alone, through DVC; its output stays visible."""
+    def run(self, name: str, processes: str = "1") -> str:
+        """Shell text that makes a stage, and it alone, through DVC; its output stays visible.
+
+        processes: that share it, a number or what Snakemake puts in, such as `{resources.gpu}`.
+        """
         stage = self._address(name).replace("{key}", "{wildcards.key}")
         return (
-            "DLLR_THREADS={threads} "
+            f"DLLR_THREADS={{threads}} DLLR_PROCESSES={processes} "
             f"dvc --wait-for-lock repro --single-item {stage} 2>&1 | tee {{log:q}}"
         )
 

@@ -1,34 +1,21 @@
 """Supervised: the labelled pixels alone."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from dllr.models.network import Network
-from dllr.training.augment import jittered
-from dllr.training.losses import DICE, WEIGHTS, seen_by, segmentation_loss
-from dllr.training.samples import Labelled, PseudoLabelled
+from dllr.methods.parts import strong, supervised
+from dllr.training.method import Method, Step
 
 
-class Supervised:
-    """Cross-entropy and Dice of the three heads on labelled windows."""
+class Supervised(Method):
+    """Cross-entropy and Dice of the three heads on labelled windows, under the strong view."""
 
-    needs_unlabelled = False
+    needs_unlabelled: ClassVar[bool] = False
 
-    def __init__(self, unlabelled_weight: float = 0.0) -> None:
-        """`unlabelled_weight` is taken so that all methods are made alike; there is nothing to weigh."""
-
-    def loss(
-        self,
-        network: Network,
-        labelled: Labelled,
-        unlabelled: PseudoLabelled | None,  # noqa: ARG002, the protocol's
-        dice: torch.Generator,
-    ) -> dict[str, Tensor]:
-        logits = network(*jittered(labelled.views, dice))
-        label, valid = labelled.label, labelled.views.valid
-        parts = [
-            weight * segmentation_loss(logits[head], seen_by(head, label, valid), dice=DICE)
-            for head, weight in WEIGHTS.items()
-        ]
-        loss = torch.stack(parts).sum()
-        return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros(())}
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        labelled = step.labelled
+        logits = step.student(*strong(labelled.views, step.radiometry, step.dice))
+        loss = supervised(logits, labelled)
+        return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros_like(loss)}

@@ -12,7 +12,7 @@ from dllr.files import atomic_file
 from dllr.models.network import Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The network: two encoders that share nothing, an exchange guided by their difference, three heads."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,27 @@ from torch.nn import functional
 from dllr.models.encoders import ENCODERS, LEVELS, conv
 
 HEADS = ("fused", "optical", "sar")
+
+
+class Exchange(NamedTuple):
+    """What a fusion makes of one level: fused features, each modality after the exchange, all
+    (N, C, h, w), and the mean of its gates; None where it has none."""
+
+    fused: Tensor
+    optical: Tensor
+    sar: Tensor
+    gate: Tensor | None
+
+
+class Features(NamedTuple):
+    """Levels from the finest to the coarsest, before the exchange and after it; the mean gate."""
+
+    optical: list[Tensor]
+    sar: list[Tensor]
+    exchanged_optical: list[Tensor]
+    exchanged_sar: list[Tensor]
+    fused: list[Tensor]
+    gate: Tensor | None
 
 
 class DifferenceGate(nn.Module):
@@ -24,16 +45,16 @@ class DifferenceGate(nn.Module):
         self.gate = nn.ModuleList(nn.Conv2d(2 * width + 1, width, 1) for _ in range(2))
         self.fuse = conv(3 * width, width, kernel=1)
 
-    def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> Tensor:
-        """Features (N, C, h, w) of both and shares of valid pixels (N, 2, h, w) → (N, C, h, w)."""
+    def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> Exchange:
+        """Features (N, C, h, w) of both modalities and shares of valid pixels (N, 2, h, w)."""
         v_o, v_s = valid[:, :1], valid[:, 1:]
         optical, sar = optical * v_o, sar * v_s
         difference = (self.norm[0](optical) - self.norm[1](sar)).abs() * v_o * v_s
         g_o = torch.sigmoid(self.gate[0](torch.cat([difference, optical, v_s], 1)))
         g_s = torch.sigmoid(self.gate[1](torch.cat([difference, sar, v_o], 1)))
-        mixed = [optical + g_o * sar, sar + g_s * optical, difference]
-        out: Tensor = self.fuse(torch.cat(mixed, 1))
-        return out
+        from_sar, from_optical = optical + g_o * sar, sar + g_s * optical
+        fused = self.fuse(torch.cat([from_sar, from_optical, difference], 1))
+        return Exchange(fused, from_sar, from_optical, (g_o.mean() + g_s.mean()) / 2)
 
 
 class Decoder(nn.Module):
@@ -80,10 +101,23 @@ class Network(nn.Module):
         )
         self.gates = nn.ModuleList(DifferenceGate(width) for _ in widths)
         self.decoders = nn.ModuleDict({head: Decoder(width, classes) for head in HEADS})
+        self.fill = nn.ParameterList(torch.zeros(b, 1, 1) for b in (optical_bands, sar_bands))
 
-    def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> dict[str, Tensor]:
-        """Normalised bands (N, B, H, W) and validity (N, 2, H, W) → logits (N, K, H, W) by head."""
+    def forward(
+        self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Normalised bands (N, B, H, W), validity and hidden pixels (N, 2, H, W) → logits by head."""
         size = (optical.shape[-2], optical.shape[-1])
+        return self.decode(self.encode(optical, sar, valid, hidden), size)
+
+    def encode(
+        self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None
+    ) -> Features:
+        """hidden (N, 2, H, W) bool: pixels of a modality that are masked on purpose. A learned value
+        stands there, and they stay valid; None = nothing is masked."""
+        if hidden is not None:
+            optical = torch.where(hidden[:, :1], self.fill[0].to(optical.dtype), optical)
+            sar = torch.where(hidden[:, 1:], self.fill[1].to(sar.dtype), sar)
         valid = valid.to(optical.dtype)
         features = [
             self._levels(0, optical * valid[:, :1]),
@@ -92,9 +126,17 @@ class Network(nn.Module):
         shares = [
             functional.adaptive_avg_pool2d(valid, (f.shape[-2], f.shape[-1])) for f in features[0]
         ]
-        fused = [g(o, s, v) for g, o, s, v in zip(self.gates, *features, shares, strict=True)]
-        inputs = dict(zip(HEADS, (fused, *features), strict=True))
-        return {head: self.decoders[head](inputs[head], size) for head in HEADS}
+        levels = [g(o, s, v) for g, o, s, v in zip(self.gates, *features, shares, strict=True)]
+        fused, from_optical, from_sar, gates = (list(part) for part in zip(*levels, strict=True))
+        return Features(
+            features[0], features[1], from_optical, from_sar, fused, torch.stack(gates).mean()
+        )
+
+    def decode(
+        self, features: Features, size: tuple[int, int], heads: tuple[str, ...] = HEADS
+    ) -> dict[str, Tensor]:
+        """Logits (N, K, H, W) by head, size = (H, W)."""
+        return {head: self.decoders[head](getattr(features, head), size) for head in heads}
 
     def _levels(self, modality: int, x: Tensor) -> list[Tensor]:
         levels: list[Tensor] = self.encoders[modality](x)

@@ -14,6 +14,7 @@ class Train(Section):
     batch: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Annotated[float, Field(ge=0)]
+    balance: bool
     clip: Annotated[float, Field(gt=0)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     log_every: Annotated[int, Field(ge=1)]

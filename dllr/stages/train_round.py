@@ -10,6 +10,7 @@ from dllr.models.checkpoint import load, save
 from dllr.params.train import Train
 from dllr.params.train_round import TrainRound
 from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, SUMMARY
+from dllr.training import together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
@@ -36,9 +37,9 @@ def run(
     """
     data = TrainingSet(coregistered, split)
     trained = load(previous / CHECKPOINT)
-    method = make(train_round.method, train_round.unlabelled_weight)
+    method = make(train_round.method, **train_round.settings())
     last = round == len(rounds)
-    labelled = data.labelled(with_calibration=last)
+    labelled = data.labelled(with_calibration=last, balance=train.balance)
     unlabelled = data.unlabelled(pseudo_labels) if method.needs_unlabelled else None
     inputs = (
         content(coregistered, pattern="*/record.json"),
@@ -47,11 +48,13 @@ def run(
     )
     module = f"dllr.methods.{train_round.method}"
     work = work_dir("train_round", *inputs, train, train_round, extra_modules=(module,))
-    numbers = train.model_dump() | {"seed": train.seed + round}
+    numbers = train.model_dump(exclude={"balance"}) | {"seed": train.seed + round}
     schedule = Schedule(round=round, steps=train_round.steps, **numbers)
     history = fit(trained, method, labelled, unlabelled, schedule, work, device(), watch)
-    with atomic_dir(out) as folder:
-        save(folder / CHECKPOINT, trained)
-        write_history(folder / HISTORY, history)
-        link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
-    forget(work)
+    if together.number() == 0:  # of several processes one writes
+        with atomic_dir(out) as folder:
+            save(folder / CHECKPOINT, trained)
+            write_history(folder / HISTORY, history)
+            link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
+        forget(work)
+    together.wait()

@@ -19,6 +19,7 @@ from dllr.params.scenes import Scenes
 from dllr.params.train import Train
 from dllr.params.warmup import Warmup
 from dllr.raster.products import CHECKPOINT, HISTORY, SAMPLES, SUMMARY, WINDOWS
+from dllr.training import together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
@@ -56,13 +57,15 @@ def run(
     )  # fmt: skip
     inputs = content(coregistered, pattern="*/record.json"), content(tiles, split)
     work = work_dir("warmup", *inputs, scenes, model, train, warmup)
-    schedule = Schedule(round=0, steps=warmup.steps, **train.model_dump())
-    labelled = data.labelled(with_calibration=False)
+    schedule = Schedule(round=0, steps=warmup.steps, **train.model_dump(exclude={"balance"}))
+    labelled = data.labelled(with_calibration=False, balance=train.balance)
     history = fit(trained, Supervised(), labelled, None, schedule, work, device(), watch)
-    with atomic_dir(out) as folder:
-        save(folder / CHECKPOINT, trained)
-        write_history(folder / HISTORY, history)
-    forget(work)
+    if together.number() == 0:  # of several processes one writes
+        with atomic_dir(out) as folder:
+            save(folder / CHECKPOINT, trained)
+            write_history(folder / HISTORY, history)
+        forget(work)
+    together.wait()
 
 
 def _normalisation(

@@ -7,9 +7,17 @@ from typing import NamedTuple
 
 from dllr.files import atomic_file
 
+READINGS = ("gate", "apart", "flipped", "used")
+
 
 class Row(NamedTuple):
-    """Losses of one step: the sum minimised, its supervised and its unlabelled part."""
+    """Losses of one step: the sum minimised, its supervised and its unlabelled part; and readings, None
+    where a method has none.
+
+    gate: mean of the exchange's gates, 0 to 1. apart: divergence of the teacher's optical and SAR head, 0
+    = alike, 1 = disjoint. flipped: share of written labels that the teacher sees otherwise by now. used:
+    share of the unlabelled pixels that were sure enough to teach.
+    """
 
     round: int
     step: int
@@ -17,6 +25,10 @@ class Row(NamedTuple):
     supervised: float
     unlabelled: float
     learning_rate: float
+    gate: float | None = None
+    apart: float | None = None
+    flipped: float | None = None
+    used: float | None = None
 
 
 def write_history(path: Path, rows: Iterable[Row]) -> None:
@@ -30,6 +42,9 @@ def write_history(path: Path, rows: Iterable[Row]) -> None:
 def read_history(path: Path) -> list[Row]:
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            Row(int(r["round"]), int(r["step"]), *(float(r[name]) for name in Row._fields[2:]))
+            Row(
+                int(r["round"]), int(r["step"]),
+                *(float(r[name]) if r[name] else None for name in Row._fields[2:]),  # type: ignore[arg-type]
+            )
             for r in csv.DictReader(file)
-        ]
+        ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,23 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from dllr.augmentation.radiometry import Radiometry
 from dllr.errors import TrainingError
 from dllr.files import atomic_file
 from dllr.models.checkpoint import Trained
 from dllr.models.network import Network
-from dllr.training.augment import turned
+from dllr.training import together
+from dllr.training.feed import Batches, Feed
 from dllr.training.history import Row, write_history
-from dllr.training.method import Method
-from dllr.training.samples import Labelled, PseudoLabelled, Source, Views, generator
+from dllr.training.method import Method, Step
+from dllr.training.samples import Source, generator
 
 RESUME = "last.pt"
 HISTORY_LIVE = "history.csv"
+BAD_BATCH = "bad_batch.pt"
+RAMP = (
+    0.2  # of the steps, over which the unlabelled part of a loss and the masks grow to their whole
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,75 @@ class Schedule:
     ema: float
     log_every: int
     checkpoint_every: float
+
+    def rate(self, step: int) -> float:
+        """Cosine from the learning rate to zero."""
+        return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / self.steps))
+
+    def ramp(self, step: int) -> float:
+        return min(1.0, step / (RAMP * self.steps))
+
+
+class Training:
+    """All that a training changes: networks, optimiser, the method's own weights, what it recorded."""
+
+    def __init__(
+        self, trained: Trained, method: Method, schedule: Schedule, device: torch.device
+    ) -> None:
+        self.device, self.schedule = device, schedule
+        self.student = _placed(trained.student, device, torch.channels_last).train()
+        self.teacher = _placed(trained.teacher, device, torch.channels_last)
+        method.begin(self.student)
+        self.method = method.to(device).train()
+        self.radiometry = Radiometry(trained.sar.deviation.to(device))
+        self.weights = [*self.student.parameters(), *self.method.parameters()]
+        self.optimiser = torch.optim.AdamW(
+            self.weights, schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+        )
+        self.step = 0  # steps done
+        self.history: list[Row] = []
+        # The first step whose loss was not finite; read now and then, for reading waits for a GPU.
+        self.broken = torch.full((), -1, device=device)
+
+    def advance(self, batches: Batches) -> dict[str, Tensor]:
+        """One step; returns what the method gave."""
+        step, schedule = self.step, self.schedule
+        key = int(generator(schedule.seed, "dice", step, together.number()).integers(2**62))
+        dice = torch.Generator(self.device).manual_seed(key)
+        for group in self.optimiser.param_groups:
+            group["lr"] = schedule.rate(step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            step_of = Step(
+                self.student, self.teacher, self.radiometry, *batches, schedule.ramp(step), dice
+            )
+            parts = self.method.loss(step_of)
+        self.optimiser.zero_grad(set_to_none=True)
+        parts["loss"].backward()
+        together.add_gradients(self.weights)
+        torch.nn.utils.clip_grad_norm_(self.weights, schedule.clip)
+        self.optimiser.step()
+        _follow(self.teacher, self.student, min(1 - 1 / (step + 2), schedule.ema))
+        fine = torch.isfinite(parts["loss"].detach()) | (self.broken >= 0)
+        self.broken = torch.where(fine, self.broken, step)
+        self.step += 1
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "student": self.student.state_dict(), "teacher": self.teacher.state_dict(),
+            "method": self.method.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "step": self.step, "history": [list(row) for row in self.history],
+        }  # fmt: skip
+
+    def resume(self, path: Path) -> None:
+        """Go on from where a file says; from the start where there is none."""
+        if not path.exists():
+            return
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        for name in ("student", "teacher", "method", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state["step"]
+        self.history = [Row(*row) for row in state["history"]]
 
 
 def fit(
@@ -56,43 +131,70 @@ def fit(
     seed and step: a run that was killed ends with the numbers of one that was not.
 
     Raises:
-        TrainingError: the loss is no longer finite.
+        TrainingError: the loss is no longer finite; the batch lies in `work`.
     """
-    student = _placed(trained.student, device, torch.channels_last).train()
-    teacher = _placed(trained.teacher, device, torch.channels_last)
-    optimiser = torch.optim.AdamW(
-        student.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-    )
-    start, history = _resume(work / RESUME, student, teacher, optimiser, device)
-    write_history(work / HISTORY_LIVE, history)
-    watch(work / HISTORY_LIVE)
+    together.start(device)
+    run = Training(trained, method, schedule, device)
+    run.resume(work / RESUME)
+    writes = together.number() == 0
+    if writes:
+        write_history(work / HISTORY_LIVE, run.history)
+        watch(work / HISTORY_LIVE)
+    if not method.needs_unlabelled:
+        unlabelled = None
     bar = tqdm(
-        range(start, schedule.steps), initial=start, total=schedule.steps,
-        desc=f"round {schedule.round}", unit="step", mininterval=2.0,
+        initial=run.step, total=schedule.steps, desc=f"round {schedule.round}", unit="step",
+        mininterval=2.0, disable=not writes,
     )  # fmt: skip
-    saved = time.monotonic()
-    for step in bar:
-        parts = _step(trained, method, labelled, unlabelled, schedule, optimiser, step, device)
-        _follow(teacher, student, min(1 - 1 / (step + 2), schedule.ema))
-        done = step + 1
-        if done % schedule.log_every == 0 or done == schedule.steps:
-            values = {name: round(part.item(), 6) for name, part in parts.items()}
-            if not math.isfinite(values["loss"]):
-                raise TrainingError(
-                    f"the loss is {values['loss']} at step {done}; lower train.learning_rate or "
-                    "train.clip, and check the scenes for values out of range"
-                )
-            history.append(
-                Row(schedule.round, done, **values, learning_rate=round(_rate(schedule, step), 9))
-            )
-            write_history(work / HISTORY_LIVE, history)
-            bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
-        if time.monotonic() - saved > schedule.checkpoint_every:
-            _save(work / RESUME, student, teacher, optimiser, done, history)
-            saved = time.monotonic()
-    for network in (student, teacher):
+    normal = trained.optical, trained.sar
+    saved = begun = time.monotonic()
+    first, numbers = run.step, (schedule.batch, schedule.seed)
+    with bar, Feed(labelled, unlabelled, *numbers, first, *normal, device) as feed:
+        while run.step < schedule.steps:
+            parts = run.advance(feed.take(run.step))
+            bar.update()
+            if run.step % schedule.log_every == 0 or run.step == schedule.steps:
+                _stop_if_broken(run, feed, work)
+                run.history.append(_row(schedule, run.step, parts))
+                if writes:
+                    write_history(work / HISTORY_LIVE, run.history)
+                images = (run.step - first) * schedule.batch * together.count()
+                images *= 1 if unlabelled is None else 2
+                speed = f"{images / (time.monotonic() - begun):.0f}/s"
+                bar.set_postfix(loss=f"{run.history[-1].loss:.3f}", images=speed, refresh=False)
+            if time.monotonic() - saved > schedule.checkpoint_every and writes:
+                _stop_if_broken(run, feed, work)
+                with atomic_file(work / RESUME) as temporary:
+                    torch.save(run.state(), temporary)
+                saved = time.monotonic()
+    for network in (run.student, run.teacher):
         _placed(network, torch.device("cpu"), torch.contiguous_format).eval()
-    return history
+    return run.history
+
+
+def forget(work: Path) -> None:
+    """Drop what a crash would have needed, once the outputs are whole."""
+    (work / RESUME).unlink(missing_ok=True)
+
+
+def _row(schedule: Schedule, done: int, parts: dict[str, Tensor]) -> Row:
+    values = {k: round(together.total(v.detach().float()).item(), 6) for k, v in parts.items()}
+    return Row(
+        round=schedule.round, step=done, learning_rate=round(schedule.rate(done - 1), 9), **values
+    )
+
+
+def _stop_if_broken(run: Training, feed: Feed, work: Path) -> None:
+    step = int(run.broken)
+    if step < 0:
+        return
+    with atomic_file(work / BAD_BATCH) as temporary:
+        torch.save(feed.plain(step), temporary)
+    raise TrainingError(
+        f"the loss was not finite at step {step + 1}; its batch is kept in {work / BAD_BATCH}, with the "
+        "windows it was cut from. Lower train.learning_rate or train.clip, and check those scenes for "
+        "values out of range"
+    )
 
 
 def _placed(network: Network, device: torch.device, layout: torch.memory_format) -> Network:
@@ -101,96 +203,11 @@ def _placed(network: Network, device: torch.device, layout: torch.memory_format)
     return moved
 
 
-def forget(work: Path) -> None:
-    """Drop what a crash would have needed, once the outputs are whole."""
-    (work / RESUME).unlink(missing_ok=True)
-
-
-def _step(
-    trained: Trained,
-    method: Method,
-    labelled: Source,
-    unlabelled: Source | None,
-    schedule: Schedule,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    device: torch.device,
-) -> dict[str, Tensor]:
-    dice = torch.Generator().manual_seed(
-        int(generator(schedule.seed, "dice", step).integers(2**62))
-    )
-    views, (label,) = _take(labelled, trained, schedule, step, dice, device)
-    sample = Labelled(views, label.long())
-    guesses = None
-    if unlabelled is not None and method.needs_unlabelled:
-        views, (label, weight) = _take(unlabelled, trained, schedule, step, dice, device)
-        guesses = PseudoLabelled(views, label.long(), weight.float() / 255)
-    for group in optimiser.param_groups:
-        group["lr"] = _rate(schedule, step)
-    parts = method.loss(trained.student, sample, guesses, dice)
-    optimiser.zero_grad(set_to_none=True)
-    parts["loss"].backward()
-    torch.nn.utils.clip_grad_norm_(trained.student.parameters(), schedule.clip)
-    optimiser.step()
-    return parts
-
-
-def _take(
-    source: Source,
-    trained: Trained,
-    schedule: Schedule,
-    step: int,
-    dice: torch.Generator,
-    device: torch.device,
-) -> tuple[Views, list[Tensor]]:
-    views, rasters = source.take(step, schedule.batch, schedule.seed, trained.optical, trained.sar)
-    tensors = [t.to(device, non_blocking=True) for t in turned([*views, *rasters], dice)]
-    optical, sar = (t.contiguous(memory_format=torch.channels_last) for t in tensors[:2])
-    return Views(optical, sar, tensors[2]), tensors[3:]
-
-
-def _rate(schedule: Schedule, step: int) -> float:
-    """Cosine from the learning rate to zero."""
-    return 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * step / schedule.steps))
-
-
 @torch.no_grad()
 def _follow(teacher: torch.nn.Module, student: torch.nn.Module, decay: float) -> None:
     """The teacher is the moving average of the student (Tarvainen and Valpola, NeurIPS 2017)."""
-    for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
-        slow.lerp_(fast, 1 - decay)
-
-
-def _save(
-    path: Path,
-    student: torch.nn.Module,
-    teacher: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    history: list[Row],
-) -> None:
-    state = {
-        "student": student.state_dict(),
-        "teacher": teacher.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "history": [list(row) for row in history],
-    }
-    with atomic_file(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _resume(
-    path: Path,
-    student: torch.nn.Module,
-    teacher: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    device: torch.device,
-) -> tuple[int, list[Row]]:
-    if not path.exists():
-        return 0, []
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    student.load_state_dict(state["student"])
-    teacher.load_state_dict(state["teacher"])
-    optimiser.load_state_dict(state["optimiser"])
-    return state["step"], [Row(*row) for row in state["history"]]
+    pair: Iterable[list[Tensor]] = (
+        [p.detach() for p in n.parameters()] for n in (teacher, student)
+    )
+    slow, fast = pair
+    torch._foreach_lerp_(slow, fast, 1 - decay)

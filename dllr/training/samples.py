@@ -22,6 +22,11 @@ class Views(NamedTuple):
     sar: Tensor
     valid: Tensor
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, px."""
+        return self.valid.shape[-2], self.valid.shape[-1]
+
 
 class Labelled(NamedTuple):
     """Windows with labels: class indices (N, H, W) int64, 255 = ignore."""
@@ -52,25 +57,40 @@ class Windows:
 
 @dataclass(frozen=True)
 class Source:
-    """Windows, and the rasters (H, W) uint8 by scene number that are cut out along with them."""
+    """Windows, and the rasters (H, W) uint8 by scene number that are cut out along with them.
+
+    chances: how likely each window is drawn, of sum 1; None = every window once an epoch.
+    """
 
     windows: Windows
     rasters: Sequence[Sequence[NDArray[np.uint8]]]
+    chances: NDArray[np.float64] | None = None
 
-    def take(
-        self, step: int, batch: int, seed: int, optical: Normalisation, sar: Normalisation
+    def picked(self, step: int, batch: int, seed: int) -> NDArray[np.int64]:
+        """(batch, 3) windows of a step. They follow from seed and step alone, so a resumed run goes on as
+        before."""
+        if self.chances is None:
+            return self.windows.boxes[draw(len(self.windows), step, batch, seed)]
+        dice = generator(seed, "window", step)
+        return self.windows.boxes[dice.choice(len(self.windows), batch, p=self.chances)]
+
+    def cut(
+        self,
+        picked: NDArray[np.int64],
+        optical: Normalisation,
+        sar: Normalisation,
+        device: torch.device,
     ) -> tuple[Views, list[Tensor]]:
-        """The batch of a step. It follows from seed and step alone, so a resumed run goes on as before."""
-        picked = [self.windows.boxes[i] for i in draw(len(self.windows), step, batch, seed)]
+        """Those windows and what of the rasters lies in them, normalised, on the device."""
         size = self.windows.size
         crops = [self.windows.scenes[s].crop(int(y), int(x), size, size) for s, y, x in picked]
-        bands, backscatter, valid = stacked(crops)
-        views = Views(optical(bands), sar(backscatter), valid)
+        bands, backscatter, valid = stacked(crops, device)
         cut = [
             torch.from_numpy(np.stack([_cut(raster[s], y, x, size) for s, y, x in picked]))
             for raster in self.rasters
         ]
-        return views, cut
+        views = Views(optical(bands), sar(backscatter), valid)
+        return views, [raster.to(device, non_blocking=True) for raster in cut]
 
 
 def draw(count: int, step: int, batch: int, seed: int) -> list[int]:

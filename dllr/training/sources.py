@@ -24,12 +24,17 @@ class TrainingSet:
         self.scenes: list[SceneArrays] = [open_arrays(coregistered / name) for name in self.names]
         self.size = int(index["size"].iloc[0])
 
-    def labelled(self, with_calibration: bool) -> Source:
-        """Labelled windows; the calibration fold stays hidden unless asked for."""
+    def labelled(self, with_calibration: bool, balance: bool) -> Source:
+        """Labelled windows; the calibration fold stays hidden unless asked for.
+
+        balance: windows of rare classes are drawn more often, in proportion to the mean over classes of
+        the share of a class's pixels that lie in them.
+        """
         folds = ["train", "calibration"] if with_calibration else ["train"]
         roles = [Role.LABELLED, Role.CALIBRATION] if with_calibration else [Role.LABELLED]
         labels = [self._labels(name, roles) for name in self.names]
-        return Source(self._windows(self._index["labelled"].isin(folds)), [labels])
+        windows = self._windows(self._index["labelled"].isin(folds))
+        return Source(windows, [labels], _balanced(windows, labels) if balance else None)
 
     def unlabelled(self, pseudo_labels: Path) -> Source:
         """All training windows with their pseudo-labels and weights."""
@@ -50,3 +55,15 @@ class TrainingSet:
         if not path.exists():
             return np.full_like(role, IGNORE)
         return np.where(np.isin(role, roles), read_indices(path), np.uint8(IGNORE))
+
+
+def _balanced(windows: Windows, labels: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    size = windows.size
+    cut = [labels[n][y : y + size, x : x + size].ravel() for n, y, x in windows.boxes]
+    counts = np.stack([np.bincount(c, minlength=256)[:IGNORE] for c in cut]).astype(np.float64)
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if not counts.size:
+        return np.full(len(cut), 1 / len(cut))
+    chances: NDArray[np.float64] = (counts / counts.sum(axis=0)).mean(axis=1)
+    chances /= chances.sum()
+    return chances

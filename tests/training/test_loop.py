@@ -5,57 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
-from rasterio.crs import CRS
 
 from dllr.errors import TrainingError
 from dllr.methods.self_training import SelfTraining
 from dllr.methods.supervised import Supervised
-from dllr.models.checkpoint import Trained
-from dllr.models.network import Network
-from dllr.models.normalise import Normalisation
-from dllr.raster.arrays import SceneArrays
-from dllr.raster.grid import Grid
-from dllr.training.augment import turned
 from dllr.training.history import Row, read_history, write_history
-from dllr.training.loop import RESUME, Schedule, fit
-from dllr.training.samples import Source, Windows, draw
-
-SIDE, SIZE, K = 96, 32, 3
-CPU = torch.device("cpu")
-
-
-def source(label: np.ndarray, *more: np.ndarray) -> Source:
-    rng = np.random.default_rng(0)
-    optical = np.stack([label == k for k in range(K)]).astype(np.float32) + 0.1 * rng.random(
-        (K, SIDE, SIDE)
-    )
-    scene = SceneArrays(
-        "s", Grid(CRS.from_epsg(32650), Affine.identity(), SIDE, SIDE), list("abc"), ["VV"], 1.0, 0.0,
-        optical.astype(np.float32), rng.random((1, SIDE, SIDE), np.float32), np.ones((2, SIDE, SIDE), bool),
-    )  # fmt: skip
-    corners = [
-        (0, y, x) for y in range(0, SIDE - SIZE + 1, 16) for x in range(0, SIDE - SIZE + 1, 16)
-    ]
-    return Source(Windows([scene], np.array(corners), SIZE), [[label], *([m] for m in more)])
-
-
-LABEL = (np.indices((SIDE, SIDE)).sum(axis=0) // 24 % K).astype(np.uint8)
-
-
-def fresh() -> Trained:
-    torch.manual_seed(0)
-    samples = np.random.default_rng(0).random((9, K, 16)).astype(np.float32)
-    return Trained.new(
-        Network("light", 8, K, 1, K), optical=Normalisation.of(samples, None), sar=Normalisation.of(samples[:, :1], None),
-        optical_bands=list("abc"), sar_bands=["VV"], classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
-    )  # fmt: skip
-
-
-def schedule(steps: int, every: float = 1e9, rate: float = 0.01) -> Schedule:
-    return Schedule(0, steps, 3, 4, rate, 0.01, 1.0, 0.9, 5, every)
+from dllr.training.loop import BAD_BATCH, RESUME, fit
+from dllr.training.method import Step
+from dllr.training.samples import Source, draw
+from tests.training.small_training import CPU, LABEL, SIZE, fresh, schedule, source
 
 
 class Killed(Exception):
@@ -133,13 +93,31 @@ def test_pseudo_labels_are_drawn_where_the_method_needs_them(tmp_path: Path) -> 
     assert history[-1].unlabelled > 0
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_and_leaves_its_batch(tmp_path: Path) -> None:
     class Diverges(Supervised):
-        def loss(self, *arguments: object) -> dict[str, torch.Tensor]:  # type: ignore[override]
-            return {name: part * float("nan") for name, part in super().loss(*arguments).items()}  # type: ignore[arg-type]
+        def loss(self, step: Step) -> dict[str, torch.Tensor]:
+            parts = super().loss(step)
+            return {k: v * float("nan") for k, v in parts.items()} if step.ramp > 0.5 else parts
 
-    with pytest.raises(TrainingError, match=r"nan at step 5; lower train.learning_rate"):
-        fit(fresh(), Diverges(), source(LABEL), None, schedule(9), tmp_path, CPU, lambda _: None)
+    broken = schedule(40, 0.0)
+    with pytest.raises(
+        TrainingError, match=r"not finite at step 6; its batch is kept in .*bad_batch"
+    ):
+        fit(fresh(), Diverges(), source(LABEL), None, broken, tmp_path, CPU, lambda _: None)
+    kept = torch.load(tmp_path / BAD_BATCH, weights_only=True)
+    assert len(kept["labelled"]["windows"]) == broken.batch
+    assert kept["labelled"]["label"].shape == (broken.batch, SIZE, SIZE)
+    last = torch.load(tmp_path / RESUME, weights_only=True)
+    assert all(torch.isfinite(v).all() for v in last["student"].values())
+    assert last["step"] <= 5
+
+
+def test_windows_of_rare_classes_can_be_drawn_more_often() -> None:
+    plain = source(LABEL)
+    first = np.zeros(len(plain.windows))
+    first[0] = 1
+    weighted = Source(plain.windows, plain.rasters, first)
+    assert (weighted.picked(3, 8, seed=0) == plain.windows.boxes[0]).all()
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 99))
@@ -150,15 +128,7 @@ def test_every_window_comes_once_an_epoch(count: int, batch: int, seed: int) -> 
         assert sorted(drawn[epoch * count : (epoch + 1) * count]) == list(range(count))
 
 
-def test_all_tensors_of_a_sample_turn_alike() -> None:
-    base = torch.arange(6 * 64.0).reshape(6, 1, 8, 8)
-    one, two = turned([base, base[:, 0].clone()], torch.Generator().manual_seed(0))
-    assert torch.equal(one[:, 0], two)
-    assert not torch.equal(one, base)
-    assert torch.equal(one.flatten(1).sort().values, base.flatten(1).sort().values)
-
-
 def test_history_comes_back(tmp_path: Path) -> None:
-    rows = [Row(1, 10, 1.5, 1.0, 0.5, 0.001), Row(1, 20, 1.25, 1.0, 0.25, 0.0)]
+    rows = [Row(1, 10, 1.5, 1.0, 0.5, 0.001, used=0.25), Row(1, 20, 1.25, 1.0, 0.25, 0.0, 0.5)]
     write_history(tmp_path / "h.csv", rows)
     assert read_history(tmp_path / "h.csv") == rows

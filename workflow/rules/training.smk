@@ -15,7 +15,7 @@ rule warmup:
         mem_mb=memory(8000),
         gpu=0,
     shell:
-        link.run("warmup")
+        link.run("warmup", processes="{resources.gpu}")
 
 
 if "pseudo_label" in link:
@@ -53,4 +53,4 @@ if "train_round" in link:
             mem_mb=memory(8000),
             gpu=0,
         shell:
-            link.run("train_round")
+            link.run("train_round", processes="{resources.gpu}")

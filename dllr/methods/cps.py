@@ -1,0 +1,60 @@
+"""Cross pseudo-supervision (Chen et al., CVPR 2021), with CutMix as there."""
+
+import copy
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dllr.augmentation import cutmix
+from dllr.methods.parts import halves, joined, probabilities, supervised, taught, weak
+from dllr.models.network import Network
+from dllr.training.losses import IGNORE
+from dllr.training.method import Method, Step
+from dllr.training.samples import Views
+
+
+class CPS(Method):
+    """Two networks, each taught by the other's most likely classes, sure or not.
+
+    The second one starts as a copy of the first with decoders drawn anew: as the two of the paper, which
+    share their pretrained encoder and differ in what is above it. The first one is the one that stays.
+    """
+
+    needs_unlabelled: ClassVar[bool] = True
+
+    def __init__(self, unlabelled_weight: float) -> None:
+        super().__init__()
+        self.unlabelled_weight = unlabelled_weight
+
+    def begin(self, student: Network) -> None:
+        self.second = copy.deepcopy(student).requires_grad_(True)
+        for part in self.second.decoders.modules():
+            if isinstance(part, (nn.Conv2d, nn.GroupNorm)):
+                part.reset_parameters()
+
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        labelled, unlabelled = step.labelled, step.unlabelled
+        assert unlabelled is not None  # the loop brings them to a method that needs them
+        networks = step.student, self.second
+        views = weak(unlabelled.views, step.radiometry, step.dice)
+        boxes = cutmix.draw(len(views.valid), views.valid.shape[-1], step.dice)
+        mixed = Views(*cutmix.cutmix(list(views), boxes))
+        labels = [cutmix.paste(_labels(network, views), boxes) for network in networks]
+        both = joined(weak(labelled.views, step.radiometry, step.dice), mixed)
+        true, guess = [], []
+        for network, label in zip(networks, reversed(labels), strict=True):
+            known, other = halves(network(*both), len(labelled.label))
+            true.append(supervised(known, labelled))
+            guess.append(taught(other, label, mixed.valid))
+        supervision, cross = torch.stack(true).sum(), torch.stack(guess).sum()
+        return {
+            "loss": supervision + self.unlabelled_weight * step.ramp * cross,
+            "supervised": true[0].detach(),
+            "unlabelled": guess[0].detach(),
+        }
+
+
+def _labels(network: Network, views: Views) -> Tensor:
+    label = probabilities(network, views, ("fused",))["fused"].argmax(1)
+    return label.where(views.valid.any(1), IGNORE)

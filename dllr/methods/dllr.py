@@ -1,0 +1,197 @@
+"""Difference-complementary learning with reassigned labels (after Han et al., IEEE TIP 2025).
+
+The paper's form is not public: this is an own design from its abstract, every part a switch.
+"""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dllr.augmentation import cutmix, masking
+from dllr.augmentation.masking import Kind
+from dllr.methods.parts import (
+    Logits,
+    halves,
+    joined,
+    share,
+    strong,
+    sum_of_heads,
+    supervised,
+    taught,
+    weak,
+)  # fmt: skip
+from dllr.models.network import Features
+from dllr.training.losses import IGNORE, WEIGHTS, divergence, mean, sight, soft_loss, sureness
+from dllr.training.method import Method, Step
+from dllr.training.samples import Labelled, Views
+from dllr.training.together import once
+
+SURER = 0.1  # by how much one modality must be surer than the other to teach it
+TOLERANCE = 3  # px, side of the mean over a teacher's probabilities: misregistration of a pixel
+DIFFERENCE = 0.5  # weight of the complementary loss beside the pseudo-labels
+FEATURES = 0.1  # weight of its part on the features under masks
+HIDDEN = 0.5  # share of hidden pixels from which a coarse feature counts as masked
+OTHERS = {
+    "optical": ("sar", "fused"),
+    "sar": ("optical", "fused"),
+    "fused": ("optical", "sar", "fused"),
+}
+
+
+class DLLR(Method):
+    """Supervised loss, cross pseudo-supervision of the heads and complementary learning of the
+    modalities, the student masked.
+
+    masking: what each modality does not show to the student. difference: the surer modality teaches the
+    other, most where they differ. cross: each head is taught by the others, softly where they disagree.
+    labels: `written` ones of the round, or `refreshed` by the moving average in every step.
+    """
+
+    needs_unlabelled: ClassVar[bool] = True
+
+    def __init__(
+        self, unlabelled_weight: float, *, masking: Kind, difference: bool, cross: bool,
+        labels: Literal["written", "refreshed"],
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.unlabelled_weight = unlabelled_weight
+        self.masking: Kind = masking
+        self.difference, self.cross, self.labels = difference, cross, labels
+
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        labelled, unlabelled = step.labelled, step.unlabelled
+        assert unlabelled is not None  # the loop brings them to a method that needs them
+        count = len(labelled.label)
+        seen = weak(unlabelled.views, step.radiometry, step.dice)
+        with torch.no_grad():
+            features = step.teacher.encode(*seen)
+            logits = step.teacher.decode(features, seen.size)
+            target = {head: logits[head].float().softmax(1) for head in WEIGHTS}
+        boxes = cutmix.draw(len(seen.valid), seen.valid.shape[-1], step.dice)
+        mixed = Views(*cutmix.cutmix(list(unlabelled.views), boxes))
+        target = {head: cutmix.paste(p, boxes) for head, p in target.items()}
+        written = cutmix.cutmix([unlabelled.label, unlabelled.weight], boxes)
+
+        both = strong(joined(labelled.views, mixed), step.radiometry, step.dice)
+        both, hidden = self._masked(both, count, step)
+        read = step.student.encode(*both, hidden)
+        known, other = halves(step.student.decode(read, both.size), count)
+        valid = both.valid[count:]
+        true = supervised(known, Labelled(Views(*(v[:count] for v in both)), labelled.label))
+        guess, readings = self._pseudo(other, target, written, valid)
+        if self.difference:
+            complementary = modalities(other, target, valid)
+            complementary += FEATURES * under_masks(read, features, boxes, hidden, count)
+            guess = guess + DIFFERENCE * complementary
+        found = {
+            "loss": true + self.unlabelled_weight * step.ramp * guess,
+            "supervised": true.detach(),
+            "unlabelled": guess.detach(),
+            **readings,
+        }
+        return found if read.gate is None else found | {"gate": once(read.gate.detach())}
+
+    def _masked(self, views: Views, count: int, step: Step) -> tuple[Views, Tensor]:
+        """What the student sees: all unlabelled windows masked, and every other labelled one."""
+        side = views.valid.shape[-1]
+        masks = masking.draw(self.masking, len(views.valid), side, step.ramp, step.dice)
+        chosen = torch.arange(len(views.valid), device=views.valid.device)
+        chosen = (chosen >= count) | (chosen % 2 == 0)
+        # Of a pixel that only one modality knows nothing may be left.
+        dropped = masks.dropped & chosen[:, None]
+        left = views.valid & ~dropped[..., None, None]
+        hidden = masks.hidden & chosen[:, None, None, None] & left & left.flip(1)
+        keep = left.any(1, keepdim=True)
+        return views._replace(valid=torch.where(keep, left, views.valid)), hidden
+
+    def _pseudo(
+        self, logits: Logits, target: dict[str, Tensor], written: list[Tensor], valid: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the pseudo-labels, and readings."""
+        label, weight = written
+        parts, anywhere = [], valid.any(1)
+        best = target["fused"].argmax(1)
+        readings = {
+            "apart": mean(divergence(target["optical"], target["sar"]) * valid.all(1), valid.all(1))
+        }
+        if self.labels == "written":
+            parts.append(taught(logits, label, valid, weight))
+            has = (label != IGNORE) & anywhere
+            readings["flipped"] = share(best != label, has)
+        elif not self.cross:
+            parts.append(taught(logits, best, valid, sureness(target["fused"]).sqrt()))
+        if self.cross:
+            parts.append(across(logits, target, valid))
+        return torch.stack(parts).sum(), readings
+
+
+def across(logits: Logits, target: dict[str, Tensor], valid: Tensor) -> Tensor:
+    """Cross pseudo-supervision: each head learns the mean of what the teacher's others say.
+
+    Where they agree on a class it is taken for the label, by its sureness; where they do not, what they
+    say is kept soft and weighs e^(−2δ), δ their divergence: contested pixels are used, not dropped.
+    """
+    apart = divergence(target["optical"], target["sar"])
+    agreed = target["optical"].argmax(1) == target["sar"].argmax(1)
+    agreed = agreed | ~valid.all(1)  # one modality alone has nobody to disagree with
+    parts = {}
+    for head in WEIGHTS:
+        said = mixture([target[name] for name in OTHERS[head]], OTHERS[head], valid)
+        hard = functional.one_hot(said.argmax(1), said.shape[1]).movedim(-1, 1).to(said.dtype)
+        soft = torch.where(agreed[:, None], hard, said)
+        weight = sureness(said).sqrt() * torch.where(agreed, 1.0, (-2 * apart).exp())
+        parts[head] = soft_loss(logits[head], soft, weight, sight(head, valid))
+    return sum_of_heads(parts)
+
+
+def mixture(said: list[Tensor], heads: tuple[str, ...], valid: Tensor) -> Tensor:
+    """Mean of probabilities, weighted by head, over the heads that have data to see."""
+    total: Tensor = torch.zeros_like(said[0])
+    mass = torch.zeros_like(said[0][:, :1])
+    for probability, head in zip(said, heads, strict=True):
+        weight = WEIGHTS[head] * sight(head, valid)[:, None].to(probability.dtype)
+        total, mass = total + weight * probability, mass + weight
+    return total / mass.clamp_min(1e-6)
+
+
+def modalities(logits: Logits, target: dict[str, Tensor], valid: Tensor) -> Tensor:
+    """Difference-guided complementary learning: the surer modality teaches, most where they differ."""
+    known = valid.all(1)
+    smooth = {
+        head: functional.avg_pool2d(
+            target[head], TOLERANCE, 1, TOLERANCE // 2, count_include_pad=False
+        )
+        for head in ("optical", "sar")
+    }
+    sure = {head: sureness(p) for head, p in smooth.items()}
+    # As the student's own probabilities differ; without gradient, so that no head gains by agreeing.
+    own = {head: logits[head].detach().float().softmax(1) for head in ("optical", "sar")}
+    weight = 1 + divergence(own["optical"], own["sar"])
+    parts = [
+        soft_loss(
+            logits[pupil], smooth[teacher], weight * (sure[teacher] - sure[pupil] > SURER), known
+        )
+        for pupil, teacher in (("optical", "sar"), ("sar", "optical"))
+    ]
+    return torch.stack(parts).sum()
+
+
+def under_masks(
+    read: Features, whole: Features, boxes: cutmix.Boxes, hidden: Tensor, count: int
+) -> Tensor:
+    """1 − cosine between what the exchange makes of a masked place and what the teacher, who sees it,
+    finds there; mean over masked places of all levels and both modalities."""
+    parts = []
+    pairs = [(read.exchanged_optical, whole.optical), (read.exchanged_sar, whole.sar)]
+    for modality, (levels, targets) in enumerate(pairs):
+        covered = hidden[count:, modality : modality + 1].float()
+        for level, target in zip(levels, targets, strict=True):
+            size = target.shape[-2], target.shape[-1]
+            masked = functional.adaptive_avg_pool2d(covered, size)[:, 0] > HIDDEN
+            inside = functional.adaptive_avg_pool2d(boxes.inside[:, None].float(), size) > HIDDEN
+            seen = torch.where(inside, target.index_select(0, boxes.source), target)
+            apart = 1 - functional.cosine_similarity(level[count:].float(), seen.float(), dim=1)
+            parts.append(mean(apart * masked, masked))
+    return torch.stack(parts).mean()

@@ -1,0 +1,103 @@
+"""Two processes with half of a batch each do what one does with the whole batch."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed, multiprocessing
+
+from dllr.methods.parts import supervised
+from dllr.training import together
+from dllr.training.loop import fit
+from dllr.training.losses import segmentation_loss
+from dllr.training.method import Method, Step
+from tests.training.small_training import CPU, LABEL, fresh, schedule, source
+
+STEPS, BATCH, CLASSES = 8, 4, 3
+
+
+class Plain(Method):
+    """Supervised on windows as they are: radiometric views are drawn by each process for itself."""
+
+    needs_unlabelled = False
+
+    def loss(self, step: Step) -> dict[str, Tensor]:
+        loss = supervised(step.student(*step.labelled.views), step.labelled)
+        return {"loss": loss, "supervised": loss.detach(), "unlabelled": torch.zeros_like(loss)}
+
+
+def _train(folder: Path, batch: int) -> None:
+    torch.set_num_threads(1)
+    trained = fresh()
+    plan = schedule(STEPS, batch=batch)
+    history = fit(trained, Plain(), source(LABEL), None, plan, folder, CPU, lambda _: None)
+    if together.number() == 0:
+        rows = [list(row) for row in history]
+        torch.save({"student": trained.student.state_dict(), "rows": rows}, folder / "end.pt")
+
+
+def _losses(folder: Path) -> None:
+    """Gradients and value of a loss on this process's half, added up."""
+    logits, label = _batch()
+    mine = slice(2 * together.number(), 2 * together.number() + 2)
+    weight = torch.nn.Parameter(torch.ones(CLASSES, 1, 1))
+    loss = segmentation_loss(logits[mine] * weight, label[mine], dice=0.5)
+    loss.backward()
+    together.add_gradients([weight])
+    found = {"loss": together.total(loss.detach()), "gradient": weight.grad}
+    if together.number() == 0:
+        torch.save(found, folder / "losses.pt")
+
+
+def _batch() -> tuple[Tensor, Tensor]:
+    dice = torch.Generator().manual_seed(0)
+    label = torch.randint(CLASSES, (4, 8, 8), generator=dice)
+    label[0] = 255  # so that the halves know different numbers of pixels
+    return torch.randn(4, CLASSES, 8, 8, generator=dice), label
+
+
+def _one_of_two(number: int, port: int, work: str, folder: Path) -> None:
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(number),
+    }  # fmt: skip
+    together.start(CPU)
+    if work == "train":
+        _train(folder, BATCH)
+    else:
+        _losses(folder)
+    together.wait()
+    distributed.destroy_process_group()
+
+
+def _two(work: str, folder: Path) -> None:
+    folder.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(_one_of_two, (port, work, folder), nprocs=2)
+
+
+def test_a_loss_and_its_gradient_add_up(tmp_path: Path) -> None:
+    _two("losses", tmp_path / "two")
+    found = torch.load(tmp_path / "two" / "losses.pt", weights_only=True)
+    logits, label = _batch()
+    weight = torch.nn.Parameter(torch.ones(CLASSES, 1, 1))
+    whole = segmentation_loss(logits * weight, label, dice=0.5)
+    whole.backward()
+    assert found["loss"].item() == pytest.approx(whole.item(), rel=1e-6)
+    torch.testing.assert_close(found["gradient"], weight.grad)
+
+
+def test_two_processes_follow_one_with_the_double_batch(tmp_path: Path) -> None:
+    _two("train", tmp_path / "two")
+    (tmp_path / "one").mkdir()
+    _train(tmp_path / "one", 2 * BATCH)
+    two, one = (torch.load(tmp_path / n / "end.pt", weights_only=True) for n in ("two", "one"))
+    for name, value in one["student"].items():
+        torch.testing.assert_close(two["student"][name], value, rtol=1e-3, atol=1e-4, msg=name)
+    for a, b in zip(two["rows"], one["rows"], strict=True):
+        assert a[2:5] == pytest.approx(b[2:5], rel=1e-3)
+    start = fresh().student.state_dict()
+    assert any(not torch.equal(start[n], v) for n, v in one["student"].items())
