@@ -130,6 +130,7 @@ def _people(words: Sequence[str]) -> int:
         way.add_argument("source", type=Path, help="folder of the images, as downloaded")
         way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
     way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (default 1)")
+    commands.add_parser("model", help="how large the network of params.yaml is, and what it costs")
     followed = commands.add_parser(
         "selftest",
         help="move each scene's SAR image by known transforms: does the registration follow?",
@@ -170,6 +171,21 @@ def _place(given: Any) -> int:
     return 0
 
 
+def _model(_: Any) -> int:
+    from dllr.models.size import table
+
+    sections = load.load()
+    model, scenes = sections.model, sections.scenes
+    settings = {
+        "encoder": model.encoder, "fusion": model.fusion, "width": model.width,
+        "optical_bands": len(scenes.optical.bands),
+        "sar_bands": len(scenes.sar.bands) + (sections.coregister.ratio is not None),
+        "classes": len(scenes.label.names),
+    }  # fmt: skip
+    print(table(settings, sections.tile.size))
+    return 0
+
+
 def _selftest(given: Any) -> int:
     from dllr.stages.selftest import selftest
 
@@ -196,6 +212,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "params": _params,
     "audit": _audit,
     "place": _place,
+    "model": _model,
     "selftest": _selftest,
     "track": _track,
     "study": _study,

@@ -12,7 +12,7 @@ from dllr.files import atomic_file
 from dllr.models.network import Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass

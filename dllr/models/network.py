@@ -1,28 +1,25 @@
-"""The network: two encoders that share nothing, an exchange guided by their difference, three heads."""
+"""The network: two encoders that share nothing, a fusion at each level, three heads."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dllr.models.encoders import ENCODERS, LEVELS, conv
+from dllr.models import encoders
+from dllr.models.decoder import Decoder
+from dllr.models.fusion import FUSIONS
 
 HEADS = ("fused", "optical", "sar")
-
-
-class Exchange(NamedTuple):
-    """What a fusion makes of one level: fused features, each modality after the exchange, all
-    (N, C, h, w), and the mean of its gates; None where it has none."""
-
-    fused: Tensor
-    optical: Tensor
-    sar: Tensor
-    gate: Tensor | None
+_ALONE = {"optical": 0, "sar": 1}  # heads that one modality is enough for
 
 
 class Features(NamedTuple):
-    """Levels from the finest to the coarsest, before the exchange and after it; the mean gate."""
+    """Levels (N, width, h, w) from the finest to the coarsest, before the exchange and after it.
+
+    gate: mean of the fusion's gates over the levels, a scalar; None where the fusion has none.
+    """
 
     optical: list[Tensor]
     sar: list[Tensor]
@@ -30,51 +27,6 @@ class Features(NamedTuple):
     exchanged_sar: list[Tensor]
     fused: list[Tensor]
     gate: Tensor | None
-
-
-class DifferenceGate(nn.Module):
-    """Exchange between both modalities at one level, where and as far as they differ.
-
-    D = |LN(F_o) − LN(F_s)|, g_o = σ(conv[D, F_o]), F̃_o = F_o + g_o · v_s · F_s, likewise for SAR, and
-    F_f = conv[F̃_o, F̃_s, D]; v is 1 where the modality has data, so a missing one contributes nothing.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
-        self.gate = nn.ModuleList(nn.Conv2d(2 * width + 1, width, 1) for _ in range(2))
-        self.fuse = conv(3 * width, width, kernel=1)
-
-    def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> Exchange:
-        """Features (N, C, h, w) of both modalities and shares of valid pixels (N, 2, h, w)."""
-        v_o, v_s = valid[:, :1], valid[:, 1:]
-        optical, sar = optical * v_o, sar * v_s
-        difference = (self.norm[0](optical) - self.norm[1](sar)).abs() * v_o * v_s
-        g_o = torch.sigmoid(self.gate[0](torch.cat([difference, optical, v_s], 1)))
-        g_s = torch.sigmoid(self.gate[1](torch.cat([difference, sar, v_o], 1)))
-        from_sar, from_optical = optical + g_o * sar, sar + g_s * optical
-        fused = self.fuse(torch.cat([from_sar, from_optical, difference], 1))
-        return Exchange(fused, from_sar, from_optical, (g_o.mean() + g_s.mean()) / 2)
-
-
-class Decoder(nn.Module):
-    """Levels summed from the coarsest to the finest (Lin et al., CVPR 2017), then classified."""
-
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__()
-        self.smooth = nn.ModuleList(conv(width, width) for _ in range(LEVELS - 1))
-        self.classify = nn.Conv2d(width, classes, 1)
-
-    def forward(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
-        x = features[-1]
-        for finer, smooth in zip(reversed(features[:-1]), self.smooth, strict=True):
-            x = functional.interpolate(
-                x, size=finer.shape[-2:], mode="bilinear", align_corners=False
-            )
-            x = smooth(x + finer)
-        return functional.interpolate(
-            self.classify(x), size=size, mode="bilinear", align_corners=False
-        )
 
 
 class Network(nn.Module):
@@ -85,60 +37,74 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, encoder: str, width: int, optical_bands: int, sar_bands: int, classes: int
+        self,
+        encoder: str,
+        width: int,
+        optical_bands: int,
+        sar_bands: int,
+        classes: int,
+        fusion: str = "difference",
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {
             "encoder": encoder, "width": width, "optical_bands": optical_bands,
-            "sar_bands": sar_bands, "classes": classes,
+            "sar_bands": sar_bands, "classes": classes, "fusion": fusion,
         }  # fmt: skip
-        self.encoders = nn.ModuleList(
-            ENCODERS[encoder](bands) for bands in (optical_bands, sar_bands)
-        )
-        widths: tuple[int, ...] = tuple(self.encoders[0].widths)  # type: ignore[arg-type]
+        both = [encoders.make(encoder, bands) for bands in (optical_bands, sar_bands)]
+        widths = both[0].widths
+        self.encoders = nn.ModuleList(both)
         self.project = nn.ModuleList(
             nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths) for _ in range(2)
         )
-        self.gates = nn.ModuleList(DifferenceGate(width) for _ in widths)
-        self.decoders = nn.ModuleDict({head: Decoder(width, classes) for head in HEADS})
+        self.fusions = nn.ModuleList(FUSIONS[fusion](width) for _ in widths)
+        self.decoders = nn.ModuleDict(
+            {head: Decoder(width, classes, len(widths)) for head in HEADS}
+        )
         self.fill = nn.ParameterList(torch.zeros(b, 1, 1) for b in (optical_bands, sar_bands))
 
     def forward(
-        self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None
+        self,
+        optical: Tensor,
+        sar: Tensor,
+        valid: Tensor,
+        hidden: Tensor | None = None,
+        heads: Sequence[str] = HEADS,
     ) -> dict[str, Tensor]:
-        """Normalised bands (N, B, H, W), validity and hidden pixels (N, 2, H, W) → logits by head."""
+        """Normalised bands (N, B, H, W), validity and hidden pixels (N, 2, H, W) bool → logits
+        (N, K, H, W) by head. Without the fused head only the encoders of the others run."""
         size = (optical.shape[-2], optical.shape[-1])
-        return self.decode(self.encode(optical, sar, valid, hidden), size)
+        if "fused" in heads:
+            return self.decode(self.encode(optical, sar, valid, hidden), size, heads)
+        alone = {head: self._levels(_ALONE[head], (optical, sar), valid, hidden) for head in heads}
+        return {head: self.decoders[head](levels, size) for head, levels in alone.items()}
 
     def encode(
         self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None
     ) -> Features:
         """hidden (N, 2, H, W) bool: pixels of a modality that are masked on purpose. A learned value
-        stands there, and they stay valid; None = nothing is masked."""
-        if hidden is not None:
-            optical = torch.where(hidden[:, :1], self.fill[0].to(optical.dtype), optical)
-            sar = torch.where(hidden[:, 1:], self.fill[1].to(sar.dtype), sar)
-        valid = valid.to(optical.dtype)
-        features = [
-            self._levels(0, optical * valid[:, :1]),
-            self._levels(1, sar * valid[:, 1:]),
-        ]
+        stands there, and those that were valid stay so; None = nothing is masked."""
+        before = [self._levels(m, (optical, sar), valid, hidden) for m in range(2)]
+        known = valid.to(optical.dtype)
         shares = [
-            functional.adaptive_avg_pool2d(valid, (f.shape[-2], f.shape[-1])) for f in features[0]
+            functional.adaptive_avg_pool2d(known, (f.shape[-2], f.shape[-1])) for f in before[0]
         ]
-        levels = [g(o, s, v) for g, o, s, v in zip(self.gates, *features, shares, strict=True)]
-        fused, from_optical, from_sar, gates = (list(part) for part in zip(*levels, strict=True))
-        return Features(
-            features[0], features[1], from_optical, from_sar, fused, torch.stack(gates).mean()
-        )
+        levels = [f(o, s, v) for f, o, s, v in zip(self.fusions, *before, shares, strict=True)]
+        fused, from_sar, from_optical, gates = (list(part) for part in zip(*levels, strict=True))
+        gate = None if gates[0] is None else torch.stack(gates).mean()
+        return Features(before[0], before[1], from_sar, from_optical, fused, gate)
 
     def decode(
-        self, features: Features, size: tuple[int, int], heads: tuple[str, ...] = HEADS
+        self, features: Features, size: tuple[int, int], heads: Sequence[str] = HEADS
     ) -> dict[str, Tensor]:
         """Logits (N, K, H, W) by head, size = (H, W)."""
         return {head: self.decoders[head](getattr(features, head), size) for head in heads}
 
-    def _levels(self, modality: int, x: Tensor) -> list[Tensor]:
-        levels: list[Tensor] = self.encoders[modality](x)
+    def _levels(
+        self, modality: int, images: tuple[Tensor, Tensor], valid: Tensor, hidden: Tensor | None
+    ) -> list[Tensor]:
+        x = images[modality]
+        if hidden is not None:
+            x = torch.where(hidden[:, modality, None], self.fill[modality].to(x.dtype), x)
+        levels = self.encoders[modality](torch.where(valid[:, modality, None], x, 0))
         projections: nn.ModuleList = self.project[modality]  # type: ignore[assignment]
         return [project(f) for project, f in zip(projections, levels, strict=True)]

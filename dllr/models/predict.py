@@ -79,6 +79,6 @@ def window_logits(
     seen = [i for i, crop in enumerate(crops) if crop.valid.any()]
     if seen:
         optical, sar, valid = stacked([crops[i] for i in seen], device)
-        out = network(trained.optical(optical), trained.sar(sar), valid)
+        out = network(trained.optical(optical), trained.sar(sar), valid, heads=heads)
         found[seen] = torch.stack([out[head] for head in heads], 1).float().cpu().numpy()
     return found

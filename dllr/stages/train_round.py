@@ -6,6 +6,7 @@ from pathlib import Path
 from dllr.execution import device
 from dllr.files import atomic_dir, link_or_copy
 from dllr.methods import make
+from dllr.models import encoders
 from dllr.models.checkpoint import load, save
 from dllr.params.train import Train
 from dllr.params.train_round import TrainRound
@@ -46,8 +47,11 @@ def run(
         content(split, pseudo_labels, previous),
         last,
     )
-    module = f"dllr.methods.{train_round.method}"
-    work = work_dir("train_round", *inputs, train, train_round, extra_modules=(module,))
+    code = (
+        f"dllr.methods.{train_round.method}",
+        encoders.module(trained.student.settings["encoder"]),
+    )
+    work = work_dir("train_round", *inputs, train, train_round, extra_modules=code)
     numbers = train.model_dump(exclude={"balance"}) | {"seed": train.seed + round}
     schedule = Schedule(round=round, steps=train_round.steps, **numbers)
     history = fit(trained, method, labelled, unlabelled, schedule, work, device(), watch)

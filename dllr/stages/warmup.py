@@ -9,11 +9,13 @@ import torch
 
 from dllr.errors import TrainingError
 from dllr.execution import device
-from dllr.files import atomic_dir, read_json
+from dllr.files import atomic_dir, file_digest, read_json
 from dllr.methods.supervised import Supervised
+from dllr.models import encoders
 from dllr.models.checkpoint import Trained, save
 from dllr.models.network import Network
 from dllr.models.normalise import Normalisation
+from dllr.models.weights import load_weights
 from dllr.params.model import Model
 from dllr.params.scenes import Scenes
 from dllr.params.train import Train
@@ -49,14 +51,21 @@ def run(
             "`dvc repro --force coregister split`"
         )
     bands = data.scenes[0].optical_bands, data.scenes[0].sar_bands
-    network = Network(model.encoder, model.width, len(bands[0]), len(bands[1]), len(names))
+    network = Network(
+        model.encoder, model.width, len(bands[0]), len(bands[1]), len(names), model.fusion
+    )
+    started = None
+    if model.weights is not None:
+        load_weights(network, Path(model.weights))
+        started = file_digest(Path(model.weights))
     optical, sar = _normalisation(tiles, split, warmup.clip)
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
         classes=names, colours=scenes.label.colours, size=data.size,
     )  # fmt: skip
-    inputs = content(coregistered, pattern="*/record.json"), content(tiles, split)
-    work = work_dir("warmup", *inputs, scenes, model, train, warmup)
+    inputs = content(coregistered, pattern="*/record.json"), content(tiles, split), started
+    code = (encoders.module(model.encoder),)
+    work = work_dir("warmup", *inputs, scenes, model, train, warmup, extra_modules=code)
     schedule = Schedule(round=0, steps=warmup.steps, **train.model_dump(exclude={"balance"}))
     labelled = data.labelled(with_calibration=False, balance=train.balance)
     history = fit(trained, Supervised(), labelled, None, schedule, work, device(), watch)

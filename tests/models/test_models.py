@@ -1,6 +1,7 @@
 """The network keeps its views apart; checkpoints and sliding windows lose nothing."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,15 +9,21 @@ import torch
 from affine import Affine
 from rasterio.crs import CRS
 
-from dllr.errors import TrainingError
-from dllr.models.checkpoint import Trained, load, save
+from dllr.errors import ParamsError, TrainingError
+from dllr.models import encoders
+from dllr.models.checkpoint import Trained, frozen, load, save
 from dllr.models.encoders import ENCODERS
+from dllr.models.fusion import FUSIONS
 from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 from dllr.models.predict import logits, window_logits
+from dllr.params import model as section
+from dllr.params.load import check, read_yaml
+from dllr.params.model import Model
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.grid import Grid
 
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 
 
@@ -55,42 +62,32 @@ def scene(height: int, width: int, valid_rows: int | None = None) -> SceneArrays
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize(("optical", "sar"), [(4, 1), (12, 2), (3, 1), (6, 2)])
-def test_full_resolution_logits_for_any_bands_and_size(
-    encoder: str, optical: int, sar: int
-) -> None:
-    out = network(optical, sar, encoder)(*inputs(optical, sar, side=50))
-    assert {head: tuple(z.shape) for head, z in out.items()} == dict.fromkeys(HEADS, (2, 3, 50, 50))
+@pytest.mark.parametrize("side", [50, 33, 16])
+def test_full_resolution_logits_for_any_size(side: int) -> None:
+    out = network()(*inputs(side=side))
+    assert {head: tuple(z.shape) for head, z in out.items()} == dict.fromkeys(
+        HEADS, (2, 3, side, side)
+    )
 
 
-@pytest.mark.parametrize(("head", "other"), [("optical", 1), ("sar", 0)])
-def test_a_single_modality_head_touches_nothing_of_the_other(head: str, other: int) -> None:
-    net = network()
-    net(*inputs())[head].sum().backward()
-    assert all(p.grad is None for p in net.encoders[other].parameters())
-    assert any(p.grad is not None for p in net.encoders[1 - other].parameters())
+def test_params_offer_just_the_encoders_and_fusions_there_are() -> None:
+    assert set(section.BUILT_IN) == set(ENCODERS)
+    assert section.TIMM == encoders.TIMM
+    assert set(get_args(Model.model_fields["fusion"].annotation)) == set(FUSIONS)
 
 
-@pytest.mark.parametrize("missing", [0, 1])
-def test_a_missing_modality_contributes_nothing(missing: int) -> None:
-    net = network().eval()
-    optical, sar, valid = inputs()
-    valid[:, missing] = False
-    noise = [optical, sar]
-    noise[missing] = torch.randn_like(noise[missing]) * 100
-    first, second = net(optical, sar, valid), net(*noise, valid)
-    assert torch.equal(first["fused"], second["fused"])
-    assert torch.isfinite(first["fused"]).all()
-
-
-def test_both_modalities_reach_the_fused_head() -> None:
-    net = network()
-    net(*inputs())["fused"].sum().backward()
-    for encoder in net.encoders:
-        assert all(
-            p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.levels[0].parameters()
-        )
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_checkpoint_keeps_the_network_it_was_made_of(fusion: str, tmp_path: Path) -> None:
+    before = trained()
+    before.student = Network("convnext_pico", 8, 4, 1, 3, fusion)
+    before.teacher = frozen(before.student)
+    save(tmp_path / "a.pt", before)
+    after = load(tmp_path / "a.pt")
+    assert after.student.settings == before.student.settings
+    given = inputs()
+    with torch.no_grad():
+        one, two = before.student(*given), after.student(*given)
+    assert all(torch.equal(one[head], two[head]) for head in HEADS)
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -180,3 +177,29 @@ def test_windows_without_data_are_not_predicted() -> None:
     found = np.concatenate([z for _, z in logits(model, model.teacher, picture, 0.0, CPU)], axis=2)
     assert (found[:, :, 40:] == 0).all()
     assert (found[:, :, :32] != 0).any()
+
+
+@pytest.mark.parametrize("heads", [("sar",), ("optical", "sar"), ("sar", "fused")])
+def test_windows_by_some_heads_are_those_of_all(heads: tuple[str, ...]) -> None:
+    model, picture = trained(), scene(32, 32)
+    crops = [picture.crop(0, 0, 32, 32)]
+    every = window_logits(model, model.teacher, crops, CPU)
+    some = window_logits(model, model.teacher, crops, CPU, heads)
+    assert np.array_equal(some, every[:, [HEADS.index(head) for head in heads]])
+
+
+@pytest.mark.parametrize("name", ["light", "resnet50", "timm:resnet50.a1_in1k", "timm:swin_tiny"])
+def test_params_take_encoders_by_name(name: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["model"]["encoder"] = name
+    assert check(values, "params.yaml").model.encoder == name
+
+
+@pytest.mark.parametrize("name", ["resnet", "timm:", "timm:a b", "timm", "Light", ""])
+def test_an_encoder_that_is_not_there_is_refused_before_any_work(name: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["model"]["encoder"] = name
+    with pytest.raises(
+        ParamsError, match=r"model\.encoder: there is no encoder.*resnet18.*timm:NAME"
+    ):
+        check(values, "params.yaml")

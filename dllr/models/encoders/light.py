@@ -1,20 +1,9 @@
-"""Encoders: an image in, features at strides 2, 4, 8 and 16 out. A new one is a class and a line below."""
-
-from collections.abc import Callable
+"""The built-in small encoder."""
 
 from torch import Tensor, nn
 
-LEVELS = 4  # strides 2, 4, 8, 16
-GROUPS = 8  # of group normalisation: batches are small, and half of one may be empty
-
-
-def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Convolution, group normalisation, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.GroupNorm(GROUPS, outputs),
-        nn.ReLU(inplace=True),
-    )
+from dllr.models.blocks import GROUPS, conv
+from dllr.models.encoders.encoder import Encoder
 
 
 class Residual(nn.Module):
@@ -34,9 +23,10 @@ class Residual(nn.Module):
         return out
 
 
-class Light(nn.Module):
+class Light(Encoder):
     """One residual block a level: learns from random weights on two CPU cores."""
 
+    strides = (2, 4, 8, 16)
     widths = (24, 32, 48, 64)
 
     def __init__(self, bands: int) -> None:
@@ -48,12 +38,8 @@ class Light(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, bands, H, W) → LEVELS tensors (N, widths[l], H / 2^(l+1), W / 2^(l+1))."""
         features = []
         for level in self.levels:
             x = level(x)
             features.append(x)
         return features
-
-
-ENCODERS: dict[str, Callable[[int], nn.Module]] = {"light": Light}
