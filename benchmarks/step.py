@@ -1,86 +1,195 @@
-"""What does the loop cost beside the network? Steps of `fit` against bare steps on one resident batch.
+"""What does a training step cost beside the network? Each method's step against the bare network.
 
-`python -m benchmarks.step` prints seconds a step and their ratio as JSON.
+`python -m benchmarks.step [--compile] [METHOD ...]` prints a table on stderr and a JSON object: bare =
+the same forward and backward passes and optimiser step of the same network on a resident batch with a
+trivial loss; whole = a step of the loop; wait = share of the loop's time that steps waited for a batch.
+Beside them a loop as public code for semi-supervised segmentation writes it: windows augmented one by one
+in the loader's processes. Ways take turns, so that all see the same machine.
 """
 
+import argparse
 import json
 import statistics
-import tempfile
+import sys
 import time
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from affine import Affine
 from rasterio.crs import CRS
+from torch import Tensor
 
+from benchmarks import _step_peer as peer
 from dllr.execution import device
-from dllr.methods.supervised import Supervised
-from dllr.models.checkpoint import Trained
-from dllr.models.network import Network
+from dllr.methods import METHODS, make
+from dllr.models.checkpoint import Trained, frozen
+from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 from dllr.params.load import load
+from dllr.params.root import Params
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.grid import Grid
-from dllr.training.loop import Schedule, fit
+from dllr.training.feed import Feed
+from dllr.training.loop import Schedule, Training
 from dllr.training.samples import Source, Windows
 
-SIDE, STEPS, ROUNDS = 512, 12, 3
+SIDE, WINDOWS = 1024, 64
+STEPS, WARM, TURNS = 4, 2, 5  # steps timed at a time, steps before, how often each way has its turn
+# Passes of the network in a step, in batches: (with gradient, of how many sources; without, likewise,
+# which heads). The network's own work, whatever the method makes of it.
+FUSED = ("fused",)
+PASSES: dict[str, tuple[list[int], list[tuple[int, tuple[str, ...]]]]] = {
+    "supervised": ([1], []),
+    "self_training": ([2], []),
+    "mean_teacher": ([2], [(1, HEADS)]),
+    "fixmatch": ([2], [(1, FUSED)]),
+    "cps": ([2, 2], [(1, FUSED), (1, FUSED)]),
+    "unimatch": ([2, 1, 1], [(1, FUSED)]),
+    "dllr": ([2], [(1, HEADS)]),
+}
 
 
-def main() -> None:
-    params = load()
-    size, batch = params.tile.size, params.train.batch
-    classes = len(params.scenes.label.names)
-    rng = np.random.default_rng(0)
-    scene = SceneArrays(
-        "noise", Grid(CRS.from_epsg(32650), Affine.identity(), SIDE, SIDE), list("brgn"), ["VV"], 1.0, 0.0,
-        rng.random((4, SIDE, SIDE), np.float32), rng.random((1, SIDE, SIDE), np.float32),
-        np.ones((2, SIDE, SIDE), bool),
-    )  # fmt: skip
-    label = rng.integers(0, classes, (SIDE, SIDE), np.uint8)
-    corners = rng.integers(0, SIDE - size, (64, 2))
-    windows = Windows([scene], np.column_stack([np.zeros(64, int), corners]), size)
-    norm = [Normalisation.of(rng.random((8, bands, 64), np.float32), None) for bands in (4, 1)]
-    bare, whole = [], []
-    for _ in range(ROUNDS):
-        torch.manual_seed(0)
-        network = Network(params.model.encoder, params.model.width, 4, 1, classes)
-        trained = Trained.new(
-            network, optical=norm[0], sar=norm[1], optical_bands=list("brgn"), sar_bands=["VV"],
-            classes=[], colours=[], size=size,
-        )  # fmt: skip
-        bare.append(_bare(network, batch, size))
-        numbers = params.train.model_dump() | {"checkpoint_every": 1e9}
-        schedule = Schedule(round=0, steps=STEPS, **numbers)
-        with tempfile.TemporaryDirectory() as work:
-            start = time.perf_counter()
-            fit(trained, Supervised(), Source(windows, [[label]]), None, schedule, Path(work), device(),
-                lambda _: None)  # fmt: skip
-            whole.append((time.perf_counter() - start) / STEPS)
-    figures = {"bare_s": statistics.median(bare), "whole_s": statistics.median(whole)}
-    ratios = [w / b for w, b in zip(whole, bare, strict=True)]
-    print(
-        json.dumps(
-            {k: round(v, 4) for k, v in (figures | {"ratio": statistics.median(ratios)}).items()}
+class Way:
+    """One way of making steps; `seconds` of each turn."""
+
+    def __init__(self, step: Callable[[], None], where: torch.device) -> None:
+        self.step, self.where, self.seconds = step, where, list[float]()
+
+    def turn(self) -> None:
+        start = self._now()
+        for _ in range(STEPS):
+            self.step()
+        self.seconds.append((self._now() - start) / STEPS)
+
+    def _now(self) -> float:
+        if self.where.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+def main(compiled: bool, names: Sequence[str]) -> None:
+    where, params = device(), load()
+    scene, labels = _scene(params)
+    found: dict[str, Any] = {"device": str(where), "threads": torch.get_num_threads()}
+    found |= {"batch": params.train.batch, "size": params.tile.size, "compiled": compiled}
+    found["methods"] = {}
+    for name in names or METHODS:
+        found["methods"][name] = _compared(name, params, scene, labels, where, compiled)
+        print(name, found["methods"][name], file=sys.stderr, flush=True)
+    print(json.dumps(found))
+
+
+def _compared(
+    name: str, params: Params, scene: SceneArrays, labels: list[np.ndarray[Any, Any]],
+    where: torch.device, compiled: bool,
+) -> dict[str, float]:  # fmt: skip
+    source = _source(params, scene, labels)
+    plain = Source(source.windows, source.rasters[:1])
+    trained = _trained(params)
+    schedule = Schedule(round=1, steps=100_000, **params.train.model_dump(exclude={"balance"}))
+    run = Training(trained, make(name, **params.train_round.settings()), schedule, where)
+    run.step = schedule.steps // 2  # past the ramp
+    if compiled:
+        run.student.compile()
+    needed = source if run.method.needs_unlabelled else None
+    feed = Feed(plain, needed, schedule.batch, 0, run.step, trained.optical, trained.sar, where)
+    bare = _bare(_trained(params).student, *PASSES[name], schedule.batch, params.tile.size, where)
+    ways = {"bare": Way(bare, where), "whole": Way(lambda: _advance(run, feed), where)}
+    if name in peer.METHODS:
+        ways["peer"] = Way(
+            peer.steps(name, _trained(params), scene, labels, schedule, where), where
         )
-    )
+    for way in ways.values():
+        for _ in range(WARM):
+            way.step()
+    feed.waited = 0.0
+    for _ in range(TURNS):
+        for way in ways.values():
+            way.turn()
+    feed.__exit__(None, None, None)
+    whole = ways["whole"].seconds
+    images = schedule.batch * (2 if needed else 1)
+    figures = {f"{key}_s": statistics.median(way.seconds) for key, way in ways.items()}
+    for key in set(ways) - {"bare"}:
+        pairs = zip(ways[key].seconds, ways["bare"].seconds, strict=True)
+        figures[f"{key}_over_bare"] = statistics.median(a / b for a, b in pairs)
+    figures["wait"] = feed.waited / (sum(whole) * STEPS)
+    figures["images_per_s"] = images / figures["whole_s"]
+    return {k: round(v, 4) for k, v in figures.items()}
 
 
-def _bare(network: Network, batch: int, size: int) -> float:
-    """Forward, backward and optimiser step with a trivial loss."""
-    optimiser = torch.optim.AdamW(network.parameters())
-    shapes = (batch, 4, size, size), (batch, 1, size, size)
-    inputs = [torch.rand(shape) for shape in shapes]
-    valid = torch.ones((batch, 2, size, size), dtype=torch.bool)
-    device()
-    start = time.perf_counter()
-    for _ in range(STEPS):
+def _advance(run: Training, feed: Feed) -> None:
+    run.advance(feed.take(run.step))
+
+
+def _bare(
+    network: Network, learnt: list[int], seen: list[tuple[int, tuple[str, ...]]], batch: int,
+    size: int, where: torch.device,
+) -> Callable[[], None]:  # fmt: skip
+    """Passes and an optimiser step on a resident batch, with a trivial loss."""
+    network = network.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    teacher = frozen(network)
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+    bands = network.settings["optical_bands"], network.settings["sar_bands"]
+
+    def views(count: int) -> list[Tensor]:
+        images = [torch.rand((count, b, size, size), device=where) for b in bands]
+        laid = [i.contiguous(memory_format=torch.channels_last) for i in images]
+        return [*laid, torch.ones((count, 2, size, size), dtype=torch.bool, device=where)]
+
+    inputs = {n: views(n * batch) for n in (1, 2)}
+
+    def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        torch.stack([out.mean() for out in network(*inputs, valid).values()]).sum().backward()
+        with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
+            with torch.no_grad():
+                for n, heads in seen:
+                    teacher.decode(teacher.encode(*inputs[n]), (size, size), heads)
+            for n in learnt:
+                torch.stack([z.mean() for z in network(*inputs[n]).values()]).sum().backward()
         optimiser.step()
-    return (time.perf_counter() - start) / STEPS
+
+    return step
+
+
+def _scene(params: Params) -> tuple[SceneArrays, list[np.ndarray[Any, Any]]]:
+    """Noise: what is in a scene costs the same. Labels, and weights of pseudo-labels."""
+    rng = np.random.default_rng(0)
+    bands = len(params.scenes.optical.bands), len(params.scenes.sar.bands)
+    names = [f"b{n}" for n in range(bands[0])], [f"s{n}" for n in range(bands[1])]
+    grid = Grid(CRS.from_epsg(32650), Affine.identity(), SIDE, SIDE)
+    images = [rng.random((b, SIDE, SIDE), np.float32) for b in bands]
+    scene = SceneArrays("noise", grid, *names, 1.0, 0.0, *images, np.ones((2, SIDE, SIDE), bool))
+    label = rng.integers(0, len(params.scenes.label.names), (SIDE, SIDE), np.uint8)
+    return scene, [label, np.full_like(label, 255)]
+
+
+def _source(params: Params, scene: SceneArrays, labels: list[np.ndarray[Any, Any]]) -> Source:
+    size = params.tile.size
+    corners = np.random.default_rng(1).integers(0, SIDE - size, (WINDOWS, 2))
+    boxes = np.column_stack([np.zeros(WINDOWS, int), corners])
+    return Source(Windows([scene], boxes, size), [[label] for label in labels])
+
+
+def _trained(params: Params) -> Trained:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    bands = len(params.scenes.optical.bands), len(params.scenes.sar.bands)
+    norms = [Normalisation.of(rng.random((8, b, 64), np.float32), None) for b in bands]
+    network = Network(
+        params.model.encoder, params.model.width, *bands, len(params.scenes.label.names)
+    )
+    return Trained.new(
+        network, optical=norms[0], sar=norms[1], optical_bands=list("brgn"[: bands[0]]),
+        sar_bands=["VV"], classes=params.scenes.label.names, colours=[], size=params.tile.size,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--compile", action="store_true", help="the student by torch.compile")
+    parser.add_argument("methods", nargs="*", help="none = all")
+    given = parser.parse_args()
+    main(given.compile, given.methods)

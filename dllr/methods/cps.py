@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dllr.augmentation import cutmix
-from dllr.methods.parts import halves, joined, probabilities, supervised, taught, weak
+from dllr.methods.parts import halves, joined, likeliest, probabilities, supervised, taught, weak
 from dllr.models.network import Network
 from dllr.training.losses import IGNORE
 from dllr.training.method import Method, Step
@@ -56,5 +56,5 @@ class CPS(Method):
 
 
 def _labels(network: Network, views: Views) -> Tensor:
-    label = probabilities(network, views, ("fused",))["fused"].argmax(1)
+    label = likeliest(probabilities(network, views, ("fused",))["fused"])
     return label.where(views.valid.any(1), IGNORE)

@@ -15,6 +15,7 @@ from dllr.methods.parts import (
     Logits,
     halves,
     joined,
+    likeliest,
     share,
     strong,
     sum_of_heads,
@@ -112,10 +113,10 @@ class DLLR(Method):
         """The loss of the pseudo-labels, and readings."""
         label, weight = written
         parts, anywhere = [], valid.any(1)
-        best = target["fused"].argmax(1)
-        readings = {
-            "apart": mean(divergence(target["optical"], target["sar"]) * valid.all(1), valid.all(1))
-        }
+        best = likeliest(target["fused"])
+        apart = divergence(target["optical"], target["sar"])
+        both = valid.all(1)
+        readings = {"apart": mean(apart * both, both)}
         if self.labels == "written":
             parts.append(taught(logits, label, valid, weight))
             has = (label != IGNORE) & anywhere
@@ -123,23 +124,23 @@ class DLLR(Method):
         elif not self.cross:
             parts.append(taught(logits, best, valid, sureness(target["fused"]).sqrt()))
         if self.cross:
-            parts.append(across(logits, target, valid))
+            parts.append(across(logits, target, apart, valid))
         return torch.stack(parts).sum(), readings
 
 
-def across(logits: Logits, target: dict[str, Tensor], valid: Tensor) -> Tensor:
+def across(logits: Logits, target: dict[str, Tensor], apart: Tensor, valid: Tensor) -> Tensor:
     """Cross pseudo-supervision: each head learns the mean of what the teacher's others say.
 
     Where they agree on a class it is taken for the label, by its sureness; where they do not, what they
-    say is kept soft and weighs e^(−2δ), δ their divergence: contested pixels are used, not dropped.
+    say is kept soft and weighs e^(−2δ), δ their divergence `apart`: contested pixels are used, not
+    dropped.
     """
-    apart = divergence(target["optical"], target["sar"])
-    agreed = target["optical"].argmax(1) == target["sar"].argmax(1)
+    agreed = likeliest(target["optical"]) == likeliest(target["sar"])
     agreed = agreed | ~valid.all(1)  # one modality alone has nobody to disagree with
     parts = {}
     for head in WEIGHTS:
         said = mixture([target[name] for name in OTHERS[head]], OTHERS[head], valid)
-        hard = functional.one_hot(said.argmax(1), said.shape[1]).movedim(-1, 1).to(said.dtype)
+        hard = torch.zeros_like(said).scatter_(1, likeliest(said)[:, None], 1.0)
         soft = torch.where(agreed[:, None], hard, said)
         weight = sureness(said).sqrt() * torch.where(agreed, 1.0, (-2 * apart).exp())
         parts[head] = soft_loss(logits[head], soft, weight, sight(head, valid))

@@ -73,7 +73,7 @@ def dice_loss(logits: Tensor, label: Tensor) -> Tensor:
 
 def sureness(probability: Tensor) -> Tensor:
     """1 − entropy / ln K of (N, K, H, W), by pixel: 0 = knows nothing, 1 = certain."""
-    entropy = -torch.special.xlogy(probability, probability).sum(1)
+    entropy = -_informed(probability).sum(1)
     found: Tensor = (1 - entropy / math.log(probability.shape[1])).clamp(0, 1)
     return found
 
@@ -81,6 +81,11 @@ def sureness(probability: Tensor) -> Tensor:
 def divergence(first: Tensor, second: Tensor) -> Tensor:
     """Jensen-Shannon divergence of (N, K, H, W) / ln 2, by pixel: 0 = alike, 1 = disjoint."""
     middle = (first + second) / 2
-    parts = [torch.special.xlogy(p, p) - torch.special.xlogy(p, middle) for p in (first, second)]
-    found: Tensor = ((parts[0] + parts[1]).sum(1) / (2 * math.log(2))).clamp(0, 1)
+    terms = _informed(first) + _informed(second) - 2 * _informed(middle)
+    found: Tensor = (terms.sum(1) / (2 * math.log(2))).clamp(0, 1)
     return found
+
+
+def _informed(probability: Tensor) -> Tensor:
+    """p ln p, 0 at p = 0; several times as fast as xlogy."""
+    return probability * probability.clamp_min(1e-30).log()

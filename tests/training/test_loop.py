@@ -15,7 +15,8 @@ from dllr.training.history import Row, read_history, write_history
 from dllr.training.loop import BAD_BATCH, RESUME, fit
 from dllr.training.method import Step
 from dllr.training.samples import Source, draw
-from tests.training.small_training import CPU, LABEL, SIZE, fresh, schedule, source
+
+from .small_training import CPU, LABEL, SIZE, fresh, schedule, source
 
 
 class Killed(Exception):

@@ -13,7 +13,8 @@ from dllr.training import together
 from dllr.training.loop import fit
 from dllr.training.losses import segmentation_loss
 from dllr.training.method import Method, Step
-from tests.training.small_training import CPU, LABEL, fresh, schedule, source
+
+from .small_training import CPU, LABEL, fresh, schedule, source
 
 STEPS, BATCH, CLASSES = 8, 4, 3
 
