@@ -62,6 +62,7 @@ class Training:
         self.device, self.schedule = device, schedule
         self.student = _placed(trained.student, device, torch.channels_last).train()
         self.teacher = _placed(trained.teacher, device, torch.channels_last)
+        torch.manual_seed(schedule.seed)  # for what a method draws of its own
         method.begin(self.student)
         self.method = method.to(device).train()
         self.radiometry = Radiometry(trained.sar.deviation.to(device))

@@ -24,7 +24,7 @@ class TrainingSet:
         self.scenes: list[SceneArrays] = [open_arrays(coregistered / name) for name in self.names]
         self.size = int(index["size"].iloc[0])
 
-    def labelled(self, with_calibration: bool, balance: bool) -> Source:
+    def labelled(self, with_calibration: bool, balance: bool = False) -> Source:
         """Labelled windows; the calibration fold stays hidden unless asked for.
 
         balance: windows of rare classes are drawn more often, in proportion to the mean over classes of

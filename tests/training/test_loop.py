@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dllr.errors import TrainingError
+from dllr.methods.cps import CPS
 from dllr.methods.self_training import SelfTraining
 from dllr.methods.supervised import Supervised
 from dllr.training.history import Row, read_history, write_history
@@ -67,6 +68,31 @@ def test_a_killed_run_ends_as_if_it_was_not(tmp_path: Path, death: int) -> None:
         assert all(torch.equal(one[k], two[k]) for k in one)
     assert read_history(tmp_path / "b" / "history.csv") == history
     assert seen[0] == tmp_path / "a" / "history.csv"
+
+
+def test_the_same_seed_gives_the_same_numbers_for_a_method_with_weights_of_its_own(
+    tmp_path: Path,
+) -> None:
+    torch.set_num_threads(1)
+    guesses = source(LABEL, np.full_like(LABEL, 255))
+    found = []
+    for n in range(2):
+        model = fresh()
+        torch.manual_seed(n)  # what was drawn before must not matter
+        history = fit(
+            model,
+            CPS(1.0),
+            source(LABEL),
+            guesses,
+            schedule(4),
+            tmp_path / f"{n}",
+            CPU,
+            lambda _: None,
+        )
+        found.append((history, model.student.state_dict()))
+    (one, first), (two, second) = found
+    assert one == two
+    assert all(torch.equal(first[k], second[k]) for k in first)
 
 
 def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
