@@ -34,8 +34,7 @@ class CPS(Method):
                 part.reset_parameters()
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         networks = step.student, self.second
         views = weak(unlabelled.views, step.radiometry, step.dice)
         boxes = cutmix.draw(len(views.valid), views.valid.shape[-1], step.dice)

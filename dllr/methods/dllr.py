@@ -62,8 +62,7 @@ class DLLR(Method):
         self.difference, self.cross, self.labels = difference, cross, labels
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         count = len(labelled.label)
         seen = weak(unlabelled.views, step.radiometry, step.dice)
         with torch.no_grad():

@@ -6,13 +6,12 @@ from torch import Tensor
 
 from dllr.augmentation import cutmix
 from dllr.methods.parts import (
-    confident,
     halves,
     joined,
-    probabilities,
     share,
     strong,
     supervised,
+    sure_labels,
     taught,
     weak,
 )  # fmt: skip
@@ -35,12 +34,10 @@ class FixMatch(Method):
         self.threshold = threshold
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         views = unlabelled.views
         seen = weak(views, step.radiometry, step.dice)
-        fused = probabilities(step.teacher, seen, ("fused",))["fused"]
-        label, weight = confident(fused, views.valid, self.threshold)
+        label, weight = sure_labels(step, seen, self.threshold)
         boxes = cutmix.draw(len(label), label.shape[-1], step.dice)
         mixed = Views(*cutmix.cutmix(list(views), boxes))
         label, weight = cutmix.cutmix([label, weight], boxes)

@@ -29,8 +29,7 @@ class MeanTeacher(Method):
         self.unlabelled_weight = unlabelled_weight
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         views = unlabelled.views
         target = probabilities(step.teacher, weak(views, step.radiometry, step.dice))
         both = strong(joined(labelled.views, views), step.radiometry, step.dice)

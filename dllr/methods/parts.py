@@ -9,6 +9,7 @@ from torch.nn import functional
 from dllr.augmentation.radiometry import Radiometry
 from dllr.models.network import HEADS, Network
 from dllr.training.losses import DICE, IGNORE, WEIGHTS, seen_by, segmentation_loss
+from dllr.training.method import Step
 from dllr.training.samples import Labelled, Views
 from dllr.training.together import total
 
@@ -40,7 +41,7 @@ def probabilities(
     network: Network, views: Views, heads: tuple[str, ...] = HEADS
 ) -> dict[str, Tensor]:
     """What a network takes for likely, (N, K, H, W) float32 by head; without gradient."""
-    out = network.decode(network.encode(*views), views.size, heads)
+    out = network(*views, heads=heads)
     return {head: out[head].float().softmax(1) for head in heads}
 
 
@@ -80,6 +81,12 @@ def confident(probability: Tensor, valid: Tensor, threshold: float) -> tuple[Ten
     likely as `threshold`, else 0: the loss is a mean over all pixels, as in FixMatch."""
     best, label = probability.max(1)
     return label.where(valid.any(1), IGNORE), (best >= threshold).to(best.dtype)
+
+
+def sure_labels(step: Step, seen: Views, threshold: float) -> tuple[Tensor, Tensor]:
+    """What `confident` makes of the moving average's fused head, on the view it sees."""
+    fused = probabilities(step.teacher, seen, ("fused",))["fused"]
+    return confident(fused, seen.valid, threshold)
 
 
 def dropped_channels(levels: list[Tensor], rate: float, dice: torch.Generator) -> list[Tensor]:

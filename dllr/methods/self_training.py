@@ -21,8 +21,7 @@ class SelfTraining(Method):
         self.unlabelled_weight = unlabelled_weight
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         both = strong(joined(labelled.views, unlabelled.views), step.radiometry, step.dice)
         known, guessed = halves(step.student(*both), len(labelled.label))
         true = supervised(known, labelled)

@@ -7,14 +7,13 @@ from torch import Tensor
 
 from dllr.augmentation import cutmix
 from dllr.methods.parts import (
-    confident,
     dropped_channels,
     halves,
     joined,
-    probabilities,
     share,
     strong,
     supervised,
+    sure_labels,
     taught,
     weak,
 )  # fmt: skip
@@ -37,12 +36,10 @@ class UniMatch(Method):
         self.threshold = threshold
 
     def loss(self, step: Step) -> dict[str, Tensor]:
-        labelled, unlabelled = step.labelled, step.unlabelled
-        assert unlabelled is not None  # the loop brings them to a method that needs them
+        labelled, unlabelled = step.both
         views = unlabelled.views
         seen = weak(views, step.radiometry, step.dice)
-        fused = probabilities(step.teacher, seen, ("fused",))["fused"]
-        label, weight = confident(fused, views.valid, self.threshold)
+        label, weight = sure_labels(step, seen, self.threshold)
         parts = [cutmix.draw(len(label), label.shape[-1], step.dice) for _ in range(2)]
         mixed = [Views(*cutmix.cutmix(list(views), boxes)) for boxes in parts]
         first = strong(joined(labelled.views, mixed[0]), step.radiometry, step.dice)

@@ -4,6 +4,7 @@ Each takes features (N, C, h, w) of both and shares of valid pixels (N, 2, h, w)
 multiplied by the share of their modality first: what is missing contributes exactly nothing.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -22,15 +23,16 @@ class Exchange(NamedTuple):
     gate: Tensor | None
 
 
-class Fusion(nn.Module):
+class Fusion(nn.Module, ABC):
     """What every fusion is; made from the width C."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
 
+    @abstractmethod
     def forward(self, optical: Tensor, sar: Tensor, valid: Tensor) -> Exchange:
-        raise NotImplementedError
+        """Of one level, as the head of this file says."""
 
 
 class Difference(Fusion):

@@ -1,6 +1,6 @@
 """Studies: many cells (parameter values × seeds) through the same stages, gathered in one table.
 
-A cell is a git worktree of the last commit in studies/work/<study>/<cell>/ with its own params.yaml;
+A cell is a git worktree of the last commit in studies/cells/<study>/<cell>/ with its own params.yaml;
 `dvc repro` makes it as it makes the project. What is finished is DVC's to say, so a study that was
 stopped goes on where it was, and one that ran is gathered again in seconds.
 """
@@ -20,7 +20,7 @@ from dllr.execution import threads
 from dllr.study import description, results, schedule, worktree
 from dllr.study.description import Cell, Study
 
-WORK = Path("studies/work")
+CELLS = Path("studies/cells")
 RESULTS = Path("studies/results")
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def run(file: Path, root: Path) -> str:
     study = description.read(file)
     cells = description.cells(study, file, root)
     revision = worktree.commit(root)
-    place = root / WORK / file.stem
+    place = root / CELLS / file.stem
     place.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(place / ".lock", timeout=0):

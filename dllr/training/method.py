@@ -1,5 +1,6 @@
 """What a method is to the loop: the loss of a step, and nothing else."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,8 +29,14 @@ class Step:
     ramp: float
     dice: torch.Generator
 
+    @property
+    def both(self) -> tuple[Labelled, PseudoLabelled]:
+        """Labelled and unlabelled windows, for a method that needs them."""
+        assert self.unlabelled is not None  # the loop brings them to such a method
+        return self.labelled, self.unlabelled
 
-class Method(nn.Module):
+
+class Method(nn.Module, ABC):
     """One class a method. Weights of its own, if any, are trained and kept along with the student's."""
 
     needs_unlabelled: ClassVar[bool]
@@ -38,10 +45,10 @@ class Method(nn.Module):
     def begin(self, student: Network) -> None:
         """Called once before training, the student's weights in place."""
 
+    @abstractmethod
     def loss(self, step: Step) -> dict[str, Tensor]:
         """Scalars: `loss`, to be minimised; its parts `supervised` and `unlabelled`; and, where the
         method knows them, readings of `training.history.READINGS`.
 
         Each is a process's own share: the shares of all processes add up.
         """
-        raise NotImplementedError

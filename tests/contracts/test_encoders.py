@@ -1,7 +1,6 @@
 """What the network keeps with every encoder and every fusion, whatever is missing."""
 
 import importlib.util
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -15,9 +14,13 @@ from dllr.models.network import HEADS, Network
 SIDE, K, WIDTH = 48, 3, 8  # px: a multiple of 16 that is none of 32
 BANDS = ((4, 1), (12, 2), (3, 1), (6, 2))
 PRESENCE = ("both", "no SAR", "no optical", "half nodata")
+# An extra of its own: its torchvision does not import beside a CPU build of torch.
 TIMM = pytest.param(
     "timm:resnet18",
-    marks=pytest.mark.skipif(not importlib.util.find_spec("timm"), reason="timm is not installed"),
+    marks=pytest.mark.skipif(
+        not importlib.util.find_spec("timm"),
+        reason="timm is not installed (pip install 'dllr[models]')",
+    ),
 )
 NAMES = (*ENCODERS, TIMM)
 # Each encoder meets each pair of two among bands, presence and fusion.
@@ -26,15 +29,6 @@ CELLS = [
     for (b, bands), (p, presence) in product(enumerate(BANDS), enumerate(PRESENCE))
 ]
 Inputs = tuple[Tensor, Tensor, Tensor]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Images are small: threads would wait for each other, long where the cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def network(

@@ -1,6 +1,5 @@
 """What every method keeps, whichever it is."""
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any, get_args
 
@@ -29,15 +28,6 @@ DEFAULT: dict[str, Any] = {
     "cross": True,
     "labels": "refreshed",
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Images are small: threads would wait for each other, long where the cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def network() -> Network:

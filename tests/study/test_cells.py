@@ -60,7 +60,7 @@ def test_a_grid_is_run_once_gathered_and_extended(project: Project) -> None:
     project.study(**GRID)
     assert project.ran() == []
     assert project.table.read_bytes() == made
-    assert not list(project.root.glob("studies/work/grid/*/.dllr"))
+    assert not list(project.root.glob("studies/cells/grid/*/.dllr"))
     assert project.git("status", "--porcelain").split() == ["M", "studies/results/grid.md"]
 
     project.study(

@@ -46,7 +46,7 @@ class Project:
         return Counter(line["stage"] for line in self.ran())
 
     def cell(self, name: str) -> Path:
-        return self.root / "studies" / "work" / "grid" / name
+        return self.root / "studies" / "cells" / "grid" / name
 
     @property
     def table(self) -> Path:

@@ -49,10 +49,3 @@ class ConvNeXtPico(Encoder):
             blocks = (Block(width) for _ in range(depth))
             self.levels.append(nn.Sequential(thin, nn.GroupNorm(1, width), *blocks))
             inputs = width
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
-        for level in self.levels:
-            x = level(x)
-            features.append(x)
-        return features

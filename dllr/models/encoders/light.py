@@ -36,10 +36,3 @@ class Light(Encoder):
         self.levels = nn.ModuleList(
             conv(i, o, 2) if n == 0 else Residual(i, o, 2) for n, (i, o) in enumerate(pairs)
         )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
-        for level in self.levels:
-            x = level(x)
-            features.append(x)
-        return features
