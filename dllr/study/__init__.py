@@ -1,8 +1,9 @@
 """Studies: many cells (parameter values × seeds) through the same stages, gathered in one table.
 
 A cell is a git worktree of the last commit in studies/cells/<study>/<cell>/ with its own params.yaml;
-`dvc repro` makes it as it makes the project. What is finished is DVC's to say, so a study that was
-stopped goes on where it was, and one that ran is gathered again in seconds.
+`dvc repro` makes it as it makes the project, up to its scores: no maps, no report. What is finished is
+DVC's to say, so a study that was stopped goes on where it was, and one that ran is gathered again in
+seconds.
 """
 
 import logging
@@ -60,12 +61,13 @@ def _make(
 ) -> dict[str, str]:
     """Run what is not finished; returns what went wrong, by cell."""
     cache = worktree.cache_dir(root)
-    recipes = {}
+    recipes, scored = {}, ""
     for cell in cells:
         folder = place / cell.name
         with worktree.alone(folder):
             worktree.settle(root, folder, revision, cell.params, cache)
-            state = schedule.ask_dvc(folder)
+            state = schedule.ask_dvc(folder, results.METRICS)
+        scored = state.last
         if not state.current:
             recipes[cell.name] = state.recipes
     log.info("%d cells, %d of them finished before", len(cells), len(cells) - len(recipes))
@@ -75,10 +77,10 @@ def _make(
     def work(sharers: schedule.Sharers) -> str:
         name = next(cell.name for cell in cells if cell.name in sharers)
         last = len(sharers) == 1
-        shared = [] if last else tasks[sharers]
-        if shared:
-            log.info("%s, for %d cells: %s", name, len(sharers), " ".join(shared))
-        problem = _repro(place / name, shared, environment)
+        stages = [scored] if last else tasks[sharers]
+        if not last:
+            log.info("%s, for %d cells: %s", name, len(sharers), " ".join(stages))
+        problem = _repro(place / name, stages, environment)
         if last:
             log.info("%s %s", "FAILED" if problem else "finished", name)
             if not problem:
@@ -90,7 +92,7 @@ def _make(
 
 
 def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> str:
-    """`dvc repro` of the stages, or of everything, in a cell; returns what went wrong."""
+    """`dvc repro` of the stages in a cell; returns what went wrong."""
     command = [str(Path(sys.executable).with_name("dvc")), "repro", *stages]
     paths = os.pathsep.join([str(folder), *filter(None, [environment.get("PYTHONPATH")])])
     with worktree.alone(folder) as output:

@@ -24,14 +24,16 @@ Sharers = frozenset[str]
 
 @dataclass(frozen=True)
 class State:
-    """What DVC says of a cell: the recipe of each stage, and whether all is made as it should be."""
+    """What DVC says of a cell: the recipe of each stage that a file needs, whether all of them are made
+    as they should be, and the name of the one that writes it."""
 
     recipes: dict[str, str]
     current: bool
+    last: str
 
 
-def ask_dvc(folder: Path) -> State:
-    """The state of the pipeline in a folder.
+def ask_dvc(folder: Path, target: Path) -> State:
+    """The state of the pipeline in a folder, as far as `target`, one of its files, needs it.
 
     Raises:
         StudyError: DVC cannot read it.
@@ -45,6 +47,8 @@ def ask_dvc(folder: Path) -> State:
     try:
         with Repo(str(folder)) as repo:
             graph = repo.index.graph  # edges go from a stage to the stages that it depends on
+            last = repo.find_outs_by_path(str(folder / target))[0].stage
+            graph = graph.subgraph({last, *nx.descendants(graph, last)})
             for stage in reversed(list(nx.topological_sort(graph))):
                 if stage.path_in_repo != PIPELINE:
                     continue  # a pipeline of its own, in a folder below
@@ -52,10 +56,10 @@ def ask_dvc(folder: Path) -> State:
                 deps = sorted(d.def_path for d in stage.deps)
                 above = sorted(recipes[s.name] for s in graph[stage] if s.name in recipes)
                 recipes[stage.name] = digest(stage.cmd, params, deps, above)
-            current = not repo.status(str(folder / PIPELINE))
+            current = not repo.status(last.addressing, with_deps=True)
     except DvcException as error:
         raise StudyError(f"DVC cannot read {folder / PIPELINE}: {error}") from None
-    return State(recipes, current)
+    return State(recipes, current, last.name)
 
 
 def tasks(recipes: Mapping[str, Mapping[str, str]]) -> dict[Sharers, list[str]]:
