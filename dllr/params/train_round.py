@@ -25,6 +25,7 @@ class TrainRound(Section):
     steps: Annotated[int, Field(ge=1)]
     unlabelled_weight: Annotated[float, Field(ge=0)]
     threshold: Annotated[float, Field(ge=0, le=1)]
+    guard: Annotated[float, Field(ge=0, le=1)] | None
     dllr: Dllr
 
     def settings(self) -> dict[str, object]:

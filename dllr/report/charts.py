@@ -7,7 +7,7 @@ import pandas as pd
 
 from dllr.report import figures
 from dllr.report.page import Chart, percent
-from dllr.report.tables import HEADS
+from dllr.report.tables import HEADS, READINGS
 
 _LOSSES = ("loss", "supervised", "unlabelled")
 
@@ -54,6 +54,23 @@ def of_training(history: pd.DataFrame) -> list[Chart]:
                 f"Round {number}",
             )
         )
+    return charts
+
+
+def of_readings(history: pd.DataFrame) -> list[Chart]:
+    """Readings by step, a chart for each round that has any."""
+    charts = []
+    for number, rows in history.groupby("round"):
+        taken = {name: rows[["step", name]].dropna() for name in READINGS}
+        lines = {n: (t["step"].tolist(), t[n].tolist()) for n, t in taken.items() if len(t)}
+        if lines:
+            words = "; ".join(
+                f"{name} from {values[0]:.2f} at step {steps[0]} to {values[-1]:.2f} at step {steps[-1]}"
+                for name, (steps, values) in lines.items()
+            )
+            drawing = figures.svg(figures.readings(lines), f"readings-{number}")
+            caption = f"Readings of round {number}"
+            charts.append(Chart(drawing, f"{caption}: {words}", caption))
     return charts
 
 

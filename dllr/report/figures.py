@@ -28,6 +28,13 @@ _THEME = {
     PURPLE: "var(--purple)",
 }
 HEADS = {"fused": BLUE, "optical": ORANGE, "sar": GREEN}
+READINGS = {
+    "gate": (BLUE, "o"),
+    "apart": (VERMILION, "s"),
+    "flipped": (GREEN, "^"),
+    "used": (PURPLE, "D"),
+}
+_MARKED = 6  # markers on a line of readings
 _WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
 STYLE: dict[Any, Any] = {
     "font.size": 10.5,
@@ -101,6 +108,22 @@ def learning_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) 
             )
         axes.set(xlabel="step", ylabel="loss")
         axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color=INK, alpha=0.12)
+        _legend(figure, axes)
+    return figure
+
+
+def readings(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> Figure:
+    """Readings (0..1) by optimiser step: {reading: (steps, values)}, each at steps of its own."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _plot(height=2.6)
+        for name, (steps, values) in lines.items():
+            colour, marker = READINGS[name]
+            axes.plot(
+                steps, values, color=colour, linewidth=1.3, marker=marker, markersize=5,
+                markevery=max(1, len(steps) // _MARKED), label=name,
+            )  # fmt: skip
+        axes.set(xlabel="step", ylim=(-0.03, 1.03), yticks=(0, 0.25, 0.5, 0.75, 1))
         axes.grid(axis="y", color=INK, alpha=0.12)
         _legend(figure, axes)
     return figure

@@ -67,9 +67,13 @@ class Page:
         pixels: split → class → labelled pixels; of train those in the budget.
         min_distance: px between training and held-out pixels; None where no scene holds both.
         params: section → its keys and values.
-        scores: a row a round and head: round, head, selected, miou, validation, oa, f1, kappa.
+        scores: a row a round and head: round, head, selected, verdict, miou, validation, oa, f1, kappa.
+        guard: a row a round: round, verdict, best, correlation, entropy, and the mIoU of each head.
+        guard_said: sentences on the rounds that were not kept.
+        skipped: the rounds that were not trained.
         confusion: a row an actual class: name, total, and cells of (share, count).
-        transport: a row a round: what the transport says of itself.
+        readings: of those that the training took: name → what it is, in words.
+        transport: a row a round that was trained on pseudo-labels: what the transport says of itself.
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
@@ -97,8 +101,13 @@ class Page:
     params: Mapping[str, Mapping[str, Any]]
     scores: Sequence[Row]
     score_charts: Sequence[Chart]
+    guard: Sequence[Row]
+    guard_said: Sequence[str]
+    skipped: Sequence[int]
     confusion: Sequence[Row]
     training_charts: Sequence[Chart]
+    readings: Mapping[str, str]
+    reading_charts: Sequence[Chart]
     transport: Sequence[Row]
     transport_charts: Sequence[Chart]
     pictures: Sequence[Picture]
@@ -122,7 +131,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"percent": percent, "count": count, "number": number}
+    found.filters |= {"percent": percent, "count": count, "number": number, "rounds": rounds}
     return found
 
 
@@ -139,3 +148,9 @@ def count(value: int) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A plain number; a dash for what does not exist."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def rounds(numbers: Sequence[int]) -> str:
+    """[3] → round 3; [3, 4, 5] → rounds 3, 4 and 5."""
+    *others, last = map(str, numbers)
+    return f"rounds {', '.join(others)} and {last}" if others else f"round {last}"

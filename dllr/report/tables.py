@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dllr.report.page import count
+from dllr.report.page import count, percent, rounds
 from dllr.report.registration import worst_precision
 
 HEADS = ("fused", "optical", "sar")
@@ -16,6 +16,15 @@ FACTS = {  # column of the index → its title
     "optical_masked": "Optical masked, %",
     "sar_nodata": "SAR without data, %",
     "sar_overlap": "Covered by SAR, %",
+}
+READINGS = {  # column of the history → what it is
+    "gate": "how much of what the optical and the SAR branch offer each other is let in; 0 is nothing, "
+    "1 all of it",
+    "apart": "how far the teacher’s optical and SAR head differ where both see; 0 is alike, 1 nothing "
+    "in common",
+    "flipped": "the share of the written labels that the teacher, which goes on learning, would give "
+    "another class by now",
+    "used": "the share of the unlabelled pixels that the teacher is sure enough of to teach",
 }
 _ROWS = 40  # of a level of the audit; all are in its file
 _FEW = 5  # test scenes below which a mean over them says little about others
@@ -78,6 +87,7 @@ def audit(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def score_rows(
     rounds: Mapping[str, Mapping[str, Mapping[str, Any]]],
     validation: Mapping[str, float | None],
+    guard: Mapping[str, Mapping[str, Any]],
     selected: int,
 ) -> list[dict[str, Any]]:
     """One row a round and head; only the fused head has a score on validation."""
@@ -86,12 +96,51 @@ def score_rows(
             "round": int(number),
             "head": head,
             "selected": int(number) == selected,
+            "verdict": guard[number]["verdict"],
             "validation": validation[number] if head == "fused" else None,
             **{key: heads[head][key] for key in ("miou", "oa", "f1", "kappa")},
         }
         for number, heads in rounds.items()
         for head in HEADS
     ]
+
+
+def guard_rows(guard: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row a round; of one that was skipped nothing was read."""
+    return [
+        {
+            "round": int(number),
+            **{key: found[key] for key in ("verdict", "best", "correlation", "entropy")},
+            **(found["miou"] or dict.fromkeys(HEADS)),
+        }
+        for number, found in guard.items()
+    ]
+
+
+def skipped(guard: Mapping[str, Mapping[str, Any]]) -> list[int]:
+    """The rounds that were not trained."""
+    return [int(number) for number, found in guard.items() if found["verdict"] == "skipped"]
+
+
+def guard_said(guard: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What it means that a round was lost, and others skipped for it; nothing where all were kept."""
+    said = [
+        f"Round {number} was lost: its mIoU on validation, {percent(found['miou']['fused'])}\u00a0%, is "
+        f"further below the best before it, {percent(found['best'])}\u00a0%, than train_round.guard "
+        "allows. It makes no map, and no round was trained after it."
+        for number, found in guard.items()
+        if found["verdict"] == "lost"
+    ]
+    if left := skipped(guard):
+        last = max(int(number) for number, found in guard.items() if found["verdict"] == "kept")
+        were, they, their = (
+            ("was", "It passes", "its") if len(left) == 1 else ("were", "They pass", "their")
+        )
+        said.append(
+            f"{rounds(left).capitalize()} {were} skipped: nothing was trained. {they} on the network of "
+            f"round {last}, the last that was kept, and {their} scores are that network’s."
+        )
+    return said
 
 
 def headline(

@@ -18,7 +18,7 @@ from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, read_indices
-from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, ROLES
+from dllr.raster.products import CHECKPOINT, GUARD, HISTORY, LABELS_SUMMARY, ROLES
 from dllr.raster.roles import Role
 
 SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
@@ -39,20 +39,28 @@ def run(
     class shares of the pseudo-labels, and the selected round's checkpoint into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
-    scored on the same pixels, those with data in either modality, so that they compare.
+    scored on the same pixels, those with data in either modality, so that they compare. A round that the
+    guard did not keep is not selected; one that it skipped has the scores of the network it passes on.
     """
     numbers = ["0", *rounds]
     names = load(trained / "0" / CHECKPOINT).classes
     _forget_removed_rounds(trained, numbers)
-    counted = {
-        n: _round(trained / n / CHECKPOINT, coregistered, labels, split, evaluate) for n in numbers
-    }
+    verdicts = {n: read_json(trained / n / GUARD)["verdict"] for n in numbers}
+    kept = [n for n in numbers if verdicts[n] == "kept"]
+    counted: dict[str, Matrices] = {}
+    for n in numbers:
+        passed_on = verdicts[n] == "skipped"
+        counted[n] = (
+            counted[kept[-1]]
+            if passed_on
+            else _round(trained / n / CHECKPOINT, coregistered, labels, split, evaluate)
+        )
     rated = {n: {h: scores(_sum(m, h, "test"), names) for h in HEADS} for n, m in counted.items()}
     validation = {
         n: scores(_sum(m, "fused", "validation"), names)["miou"] for n, m in counted.items()
     }
     selected = max(
-        numbers, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
+        kept, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
     )
     chosen = {"selected_round": int(selected)}
     with atomic_file(out / CHECKPOINT) as temporary:
@@ -133,7 +141,7 @@ def _marginals(trained: Path, rounds: dict[str, int]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for number in rounds:
         summary = read_json(trained / number / LABELS_SUMMARY)
-        for name in summary["classes"]:
+        for name in summary.get("classes", []):  # none of a skipped round
             shares = {kind: summary[kind][name] for kind in ("target", "before", "after")}
             rows.append({"round": int(number), "class": name, **shares})
     return pd.DataFrame(rows, columns=["round", "class", "target", "before", "after"])

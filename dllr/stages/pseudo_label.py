@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from dllr.errors import TransportError
 from dllr.evaluation.temperature import temperature
 from dllr.execution import device
-from dllr.files import atomic_dir, write_json
+from dllr.files import atomic_dir, read_json, write_json
 from dllr.models.checkpoint import load
 from dllr.models.network import HEADS
 from dllr.models.predict import BATCH, logits, window_logits
@@ -22,6 +22,7 @@ from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, raster_writer, read_indices, rgb
 from dllr.raster.products import (
     CHECKPOINT,
+    GUARD,
     LABELS,
     PSEUDO_CLASS,
     PSEUDO_WEIGHT,
@@ -99,8 +100,13 @@ def run(
     """Write `out`/<scene>/class.tif and weight.tif (0–255) of the training scenes, and summary.json.
 
     The transport is solved on a sample of the training pixels, and its potentials are applied to all.
-    Pixels outside the training split, or without data, have class 255 and weight 0.
+    Pixels outside the training split, or without data, have class 255 and weight 0. Where the guard has
+    ended the rounds there is nothing to label: the summary says so, and nothing else is written.
     """
+    if read_json(teacher / GUARD)["verdict"] != "kept":
+        with atomic_dir(out) as folder:
+            write_json(folder / SUMMARY, {"skipped": True})
+        return
     windows = pd.read_parquet(split / WINDOWS)
     windows = windows[windows["split"] == "train"]
     scenes = {name: open_arrays(coregistered / name) for name in sorted(windows["scene"].unique())}

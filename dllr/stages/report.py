@@ -14,7 +14,16 @@ from dllr.files import atomic_dir, read_json
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Scenes
-from dllr.raster.products import AUDIT, EVIDENCE, HISTORY, INDEX, LABELS_SUMMARY, ROLES, SUMMARY
+from dllr.raster.products import (
+    AUDIT,
+    EVIDENCE,
+    GUARD,
+    HISTORY,
+    INDEX,
+    LABELS_SUMMARY,
+    ROLES,
+    SUMMARY,
+)
 from dllr.raster.roles import Role
 from dllr.report import charts, panels, rasters, registration, splitmap, tables
 from dllr.report.page import Page, Panel, Picture, render
@@ -59,6 +68,8 @@ def run(
     index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
     metrics = read_json(evaluation / "metrics.json")
     selection = read_json(evaluation / "selection.json")
+    guard = {number: read_json(trained / number / GUARD) for number in metrics["rounds"]}
+    skipped = tables.skipped(guard)
     summary = read_json(split / SUMMARY)
     by_scene = _named(evaluation / "confusion_by_scene.csv")
     confusion = _named(evaluation / "confusion.csv")
@@ -109,11 +120,23 @@ def run(
         pixels=summary["pixels_by_class"],
         min_distance=summary["min_distance_px"],
         params={name: section.model_dump() for name, section in sections.items()},
-        scores=tables.score_rows(metrics["rounds"], selection["validation_miou"], selected),
-        score_charts=charts.of_scores(metrics["rounds"], selection["validation_miou"], selected),
+        scores=tables.score_rows(metrics["rounds"], selection["validation_miou"], guard, selected),
+        score_charts=charts.of_scores(
+            _without(skipped, metrics["rounds"]),
+            _without(skipped, selection["validation_miou"]),
+            selected,
+        ),
+        guard=tables.guard_rows(guard),
+        guard_said=tables.guard_said(guard),
+        skipped=skipped,
         confusion=tables.confusion_rows(matrix, names),
         training_charts=charts.of_training(history),
-        transport=[{"round": r, **read_json(trained / r / LABELS_SUMMARY)} for r in rounds],
+        readings={n: words for n, words in tables.READINGS.items() if history[n].notna().any()},
+        reading_charts=charts.of_readings(history),
+        transport=[
+            {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
+            for number in _without(skipped, rounds)
+        ],
         transport_charts=charts.of_marginals(marginals),
         pictures=[
             _picture(
@@ -156,6 +179,10 @@ def _registration(scene: Path, record: Mapping[str, Any]) -> registration.Scene:
         return registration.scene(scene.name, record, {})
     with np.load(path) as arrays:
         return registration.scene(scene.name, record, dict(arrays))
+
+
+def _without(skipped: Sequence[int], by_round: Mapping[str, Any]) -> dict[str, Any]:
+    return {number: value for number, value in by_round.items() if int(number) not in skipped}
 
 
 def _named(path: Path) -> pd.DataFrame:

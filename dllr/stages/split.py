@@ -22,7 +22,7 @@ from dllr.params.split import Split
 from dllr.raster.arrays import open_arrays, scene_names
 from dllr.raster.grid import IGNORE, Grid, rgb, write_strips
 from dllr.raster.parallel import over_scenes
-from dllr.raster.products import INDEX, LABELS, ROLES, SUMMARY, WINDOWS
+from dllr.raster.products import HELD_OUT, INDEX, LABELS, ROLES, SUMMARY, WINDOWS
 from dllr.raster.roles import SPLITS, WORDS, Role, in_split
 from dllr.splits import leakage, truth
 from dllr.splits.board import Board
@@ -54,9 +54,11 @@ def run(
     scenes: Scenes,
     split: Split,
 ) -> None:
-    """Write `out`/windows.parquet, roles/<scene>.tif, labels/<scene>.tif and summary.json.
+    """Write `out`/windows.parquet, roles/<scene>.tif, labels/<scene>.tif, validation/<scene>.tif and
+    summary.json.
 
-    A scene has a label file where the budget shows some of its labels. Memory holds one scene a
+    A scene has a label file where the budget shows some of its labels, and one in validation/ where it
+    has labels that select the round. Memory holds one scene a
     thread, and the counts of all windows.
 
     Raises:
@@ -230,6 +232,10 @@ def _write(
             mine = in_split(roles, word)
             if mine.any():
                 pixels[word] += truth.histogram(np.where(mine, known, np.uint8(IGNORE)), classes)
+        if pixels["validation"].any():
+            held = np.where(in_split(roles, "validation"), known, np.uint8(IGNORE))
+            path = folder / HELD_OUT / f"{scene.name}.tif"
+            _write_raster(path, grid, held, scenes.label.colours)
         known[(roles != Role.LABELLED) & (roles != Role.CALIBRATION)] = IGNORE
         shown += truth.histogram(known, classes)
         if shown.any():

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dllr.execution import device
-from dllr.files import atomic_dir, link_or_copy
+from dllr.files import atomic_dir, link_or_copy, read_json, write_json
 from dllr.methods import make
 from dllr.models import encoders
 from dllr.models.checkpoint import load, save
 from dllr.params.train import Train
 from dllr.params.train_round import TrainRound
-from dllr.raster.products import CHECKPOINT, HISTORY, LABELS_SUMMARY, SUMMARY
-from dllr.training import together
+from dllr.raster.products import CHECKPOINT, GUARD, HISTORY, KEPT, LABELS_SUMMARY, SUMMARY
+from dllr.training import guard, together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
@@ -31,11 +32,17 @@ def run(
     train_round: TrainRound,
     watch: Callable[[Path], None],
 ) -> None:
-    """Write `out`/checkpoint.pt, history.csv and labels.json (what its pseudo-labels were made of).
+    """Write `out`/checkpoint.pt, history.csv, guard.json and labels.json (what its pseudo-labels were
+    made of).
 
     The calibration fold joins the labelled windows in the last round only: until then it must not
-    have trained the teacher it calibrates.
+    have trained the teacher it calibrates. A round that loses more than `train_round.guard` on
+    validation also keeps the network it started from, as kept.pt, and those after it pass that on.
     """
+    before = read_json(previous / GUARD)
+    if before["verdict"] != "kept":
+        _skip(previous, pseudo_labels, out, before)
+        return
     data = TrainingSet(coregistered, split)
     trained = load(previous / CHECKPOINT)
     method = make(train_round.method, **train_round.settings())
@@ -56,9 +63,24 @@ def run(
     schedule = Schedule(round=round, steps=train_round.steps, **numbers)
     history = fit(trained, method, labelled, unlabelled, schedule, work, device(), watch)
     if together.number() == 0:  # of several processes one writes
+        found = guard.read(trained, data.held_out(), device())
+        verdict = guard.judged(found, before["best"], train_round.guard)
         with atomic_dir(out) as folder:
             save(folder / CHECKPOINT, trained)
             write_history(folder / HISTORY, history)
             link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
+            write_json(folder / GUARD, verdict)
+            if verdict["verdict"] == "lost":
+                link_or_copy(previous / CHECKPOINT, folder / KEPT)
         forget(work)
     together.wait()
+
+
+def _skip(previous: Path, pseudo_labels: Path, out: Path, before: dict[str, Any]) -> None:
+    """A round that trains nothing: an earlier one lost what validation had gained."""
+    better = KEPT if before["verdict"] == "lost" else CHECKPOINT
+    with atomic_dir(out) as folder:
+        link_or_copy(previous / better, folder / CHECKPOINT)
+        write_history(folder / HISTORY, [])
+        link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
+        write_json(folder / GUARD, guard.skipped(before["best"]))

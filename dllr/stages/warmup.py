@@ -9,7 +9,7 @@ import torch
 
 from dllr.errors import TrainingError
 from dllr.execution import device
-from dllr.files import atomic_dir, file_digest, read_json
+from dllr.files import atomic_dir, file_digest, read_json, write_json
 from dllr.methods.supervised import Supervised
 from dllr.models import encoders
 from dllr.models.checkpoint import Trained, save
@@ -20,8 +20,8 @@ from dllr.params.model import Model
 from dllr.params.scenes import Scenes
 from dllr.params.train import Train
 from dllr.params.warmup import Warmup
-from dllr.raster.products import CHECKPOINT, HISTORY, SAMPLES, SUMMARY, WINDOWS
-from dllr.training import together
+from dllr.raster.products import CHECKPOINT, GUARD, HISTORY, SAMPLES, SUMMARY, WINDOWS
+from dllr.training import guard, together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
@@ -40,7 +40,10 @@ def run(
     warmup: Warmup,
     watch: Callable[[Path], None],
 ) -> None:
-    """Write `out`/checkpoint.pt and history.csv. Band statistics come from the training windows alone."""
+    """Write `out`/checkpoint.pt, history.csv and guard.json.
+
+    Band statistics come from the training windows alone.
+    """
     data = TrainingSet(coregistered, split)
     torch.manual_seed(train.seed)
     names = scenes.label.names
@@ -70,9 +73,11 @@ def run(
     labelled = data.labelled(with_calibration=False, balance=train.balance)
     history = fit(trained, Supervised(), labelled, None, schedule, work, device(), watch)
     if together.number() == 0:  # of several processes one writes
+        found = guard.read(trained, data.held_out(), device())
         with atomic_dir(out) as folder:
             save(folder / CHECKPOINT, trained)
             write_history(folder / HISTORY, history)
+            write_json(folder / GUARD, guard.judged(found, best=None, tolerated=None))
         forget(work)
     together.wait()
 

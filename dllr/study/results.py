@@ -70,8 +70,8 @@ def write_summary(
         table,
         "",
         f"Test split, {HEAD} head, %: mean ± standard deviation over the seeds (n − 1 in the "
-        "denominator). *warm-up* is round 0; the other scores are those of the round that was "
-        "selected on validation.",
+        "denominator). *warm-up* is round 0, *last round* the last one of params; the other scores are "
+        "those of the round that was selected on validation.",
     ]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -83,15 +83,17 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
     table = table[table["head"] == HEAD]
     classes = [str(name) for name in table if str(name).startswith("iou/")]
     titles = [*SCORES.values(), *(f"IoU {name.removeprefix('iou/')}" for name in classes)]
-    yield _line([*study.values, "cells", "mIoU warm-up", *titles])
-    yield _line(["---"] * len(study.values) + ["---:"] * (2 + len(titles)))
+    yield _line([*study.values, "cells", "mIoU warm-up", "mIoU last round", *titles])
+    yield _line(["---"] * len(study.values) + ["---:"] * (3 + len(titles)))
     keys = list(study.values)
     groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
     for values, group in groups:
-        warmup = group.loc[group["round"] == 0, "miou"]
+        first, last = (
+            group.loc[group["round"] == group["round"].agg(end), "miou"] for end in ("min", "max")
+        )
         chosen = group[group["selected"]]
         means = [_mean(chosen[name]) for name in [*SCORES, *classes]]
-        yield _line([*map(str, values), str(len(chosen)), _mean(warmup), *means])
+        yield _line([*map(str, values), str(len(chosen)), _mean(first), _mean(last), *means])
 
 
 def _mean(column: Any) -> str:

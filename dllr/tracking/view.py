@@ -2,9 +2,12 @@
 
 Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
 round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
-`rounds/<head>/<score>` with the round as step. A training stage's run: the columns of its
-history by step, and `test/<head>/<score>` of its round. A pseudo-label stage's: the numbers of
-its summary, `before/<class>` and the like. The registration's: `scenes/<verdict>`, `median_apart_px`.
+`rounds/<head>/<score>`, `rounds/validation_miou` and `rounds/guard_miou` with the round as step.
+A training stage's run: the columns of its history by step, `test/<head>/<score>` of its round, and
+what its guard read: `validation/<head>/miou`, `validation/correlation`, `validation/entropy`, and
+the verdict as tag `guard`. A pseudo-label stage's: the numbers of its summary, `before/<class>` and
+the like; the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
+`median_apart_px`.
 """
 
 import csv
@@ -18,6 +21,7 @@ from statistics import median
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
+from dllr.raster.products import GUARD
 from dllr.tracking.identity import Stage, State
 
 SCORES = ("miou", "oa", "f1", "kappa")
@@ -98,6 +102,10 @@ def state_view(
         folder = output(root, stage)
         if stage.kind == "evaluate":
             _add_evaluation(view, folder)
+        elif stage.kind in TRAINING:
+            miou = (_guard(folder).get("miou") or {}).get("fused")
+            if miou is not None:
+                view.points.append(Point("rounds/guard_miou", miou, int(stage.item or 0)))
         elif stage.kind == "report":
             files = (path for path in sorted(folder.rglob("*")) if path.is_file())
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
@@ -159,6 +167,9 @@ def stage_view(
     view.ended = _modified(folder)
     if stage.kind in TRAINING:
         view.points += history_points(folder / "history.csv")
+        guard = _guard(folder)
+        view.points += guard_points(guard)
+        view.tags |= {"guard": guard["verdict"]} if guard else {}
         round_name = stage.item or "0"
         for other in made.values():
             if other.kind == "evaluate":
@@ -166,7 +177,11 @@ def stage_view(
                 for head, scores in rounds.get(round_name, {}).items():
                     view.points += _scores(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":
-        view.points += _numbers(read_json(folder / "summary.json"))
+        summary = read_json(folder / "summary.json")
+        if summary.get("skipped"):
+            view.tags["skipped"] = "true"
+        else:
+            view.points += _numbers(summary)
     elif stage.kind == "coregister":
         view.points += registration_points(folder)
     return view
@@ -189,6 +204,19 @@ def history_points(path: Path) -> list[Point]:
             if name not in ("round", "step") and value:
                 points.append(Point(metric_name(name), float(value), int(row["step"])))
     return points
+
+
+def _guard(folder: Path) -> dict[str, Any]:
+    """What the guard says of a round; nothing of results from before there was one."""
+    found: dict[str, Any] = read_json(folder / GUARD) if (folder / GUARD).exists() else {}
+    return found
+
+
+def guard_points(guard: dict[str, Any]) -> list[Point]:
+    """What the guard read of a round, where it read something."""
+    found = {f"{head}/miou": value for head, value in (guard.get("miou") or {}).items()}
+    found |= {name: guard.get(name) for name in ("correlation", "entropy")}
+    return [Point(f"validation/{key}", value) for key, value in found.items() if value is not None]
 
 
 def registration_points(folder: Path) -> list[Point]:

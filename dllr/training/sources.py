@@ -1,5 +1,6 @@
-"""The windows a training stage draws from, out of the folders that earlier stages wrote."""
+"""What a training stage works with, out of the folders that earlier stages wrote."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,26 @@ from numpy.typing import NDArray
 
 from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, read_indices
-from dllr.raster.products import LABELS, PSEUDO_CLASS, PSEUDO_WEIGHT, ROLES, WINDOWS
+from dllr.raster.products import (
+    HELD_OUT,
+    LABELS,
+    PSEUDO_CLASS,
+    PSEUDO_WEIGHT,
+    ROLES,
+    WINDOWS,
+)
 from dllr.raster.roles import Role
 from dllr.training.samples import Source, Windows
 
 
 class TrainingSet:
-    """Training scenes, opened once: `labelled` and `unlabelled` cut windows out of them."""
+    """Training scenes, opened once: `labelled` and `unlabelled` cut windows out of them. What is held out
+    trains nothing: it tells whether the rounds go on."""
 
     def __init__(self, coregistered: Path, split: Path) -> None:
         index = pd.read_parquet(split / WINDOWS)
         self._index = index[index["split"] == "train"]
-        self._split = split
+        self._coregistered, self._split = coregistered, split
         self.names: list[str] = sorted(self._index["scene"].unique())
         self.scenes: list[SceneArrays] = [open_arrays(coregistered / name) for name in self.names]
         self.size = int(index["size"].iloc[0])
@@ -43,6 +52,11 @@ class TrainingSet:
             for file in (PSEUDO_CLASS, PSEUDO_WEIGHT)
         ]
         return Source(self._windows(np.ones(len(self._index), bool)), rasters)
+
+    def held_out(self) -> Iterator[tuple[SceneArrays, NDArray[np.uint8]]]:
+        """Scenes with validation pixels and their labels (H, W), 255 everywhere else."""
+        for path in sorted((self._split / HELD_OUT).glob("*.tif")):
+            yield open_arrays(self._coregistered / path.stem), read_indices(path)
 
     def _windows(self, keep: pd.Series | NDArray[np.bool_]) -> Windows:
         rows = self._index[keep]

@@ -18,6 +18,7 @@ def drawn() -> dict[str, Figure]:
         "iou": figures.class_iou(IOU),
         "rounds": figures.miou_by_round({"fused": rounds, "sar": rounds}, rounds, selected=2),
         "training": figures.learning_curve([1, 2, 3], {"loss": [2.0, float("nan"), 1.0]}),
+        "readings": figures.readings({name: ([1, 2], [0.0, 1.0]) for name in figures.READINGS}),
         "marginals": figures.marginals(["water", "road"], [0.9, 0.1], [1.0, 0.0], [0.95, 0.05]),
     }
 
@@ -69,3 +70,11 @@ def test_bars_are_as_long_as_the_scores() -> None:
 def test_a_round_without_score_is_left_out() -> None:
     line = drawn()["rounds"].axes[0].get_lines()[1]
     assert line.get_xydata().tolist() == [[0, 50], [2, 60]]
+
+
+def test_readings_share_an_axis_and_neither_colour_nor_marker() -> None:
+    axes = drawn()["readings"].axes[0]
+    looks = [(line.get_color(), line.get_marker()) for line in axes.get_lines()]
+    assert all(len(set(look)) == 4 for look in zip(*looks, strict=True))
+    low, high = axes.get_ylim()
+    assert -0.1 < low < 0 and 1 < high < 1.1

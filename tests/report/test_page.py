@@ -100,7 +100,7 @@ def test_every_picture_has_words(page: str) -> None:
     assert len(pictures) == 6 + 4 + 4  # a scene with a label, one without, and roles of four
     assert all(picture["alt"] for picture in pictures)
     charts = [found for _, found in outline.tags if found.get("role") == "img"]
-    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2
+    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2 + 2
     assert all(chart["aria-label"] for chart in charts)
 
 
@@ -196,9 +196,86 @@ def test_facts_of_the_index_are_columns_of_the_scenes(page: str) -> None:
 
 def test_the_round_in_use_is_marked(page: str) -> None:
     rows = re.findall(r'<tr class="selected">.*?</tr>', page)
-    assert len(rows) == 3
+    assert len(rows) == 3 + 1  # of its scores, and of what the guard read
     assert sum("in use" in row for row in rows) == 1
-    assert all('data-value="2"' in row for row in rows)
+    assert all(re.search(r'<th scope="row" class="number"[^>]*>2</th>', row) for row in rows)
+
+
+def rows_of(page: str, name: str) -> list[str]:
+    """The rows below the heads of a section's tables, as text."""
+    return [
+        text(row).strip()
+        for row in re.findall(r"<tr[^>]*><th scope=\"row\".*?</tr>", section(page, name))
+    ]
+
+
+def test_rows_have_as_many_cells_as_heads(page: str) -> None:
+    for name, cells in (("scores", {8}), ("transport", {7})):
+        tables = re.findall(r"<table.*?</table>", section(page, name), flags=re.DOTALL)
+        found = [
+            {len(re.findall("<t[hd] ?", row)) for row in table.split("<tr")[1:]} for table in tables
+        ]
+        assert found == [cells] * len(tables)
+
+
+def test_the_guard_shows_what_it_read(page: str) -> None:
+    scores = rows_of(page, "scores")
+    assert [row.split()[-1] for row in scores[:9]] == ["kept"] * 9
+    assert scores[9:] == [
+        "0 kept 53.0 47.0 39.0 53.0 0.71 35.0",
+        "1 kept 56.0 50.0 42.0 56.0 0.79 31.0",
+        "2 kept 59.0 53.0 45.0 59.0 0.87 27.0",
+    ]
+    assert "warnings" not in section(page, "scores")
+    assert "skipped" not in text(page)
+
+
+def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:
+    training = section(page, "training")
+    words = [w for w in re.findall(r'aria-label="(.*?)"', training) if w.startswith("Readings")]
+    assert [word[:20] for word in words] == ["Readings of round 1:", "Readings of round 2:"]
+    assert "flipped from 0.02 at step 10 to 0.40 at step 200" in words[0]
+    assert re.findall(r"<b>(.*?)</b> is", training) == ["Gate", "Apart", "Flipped"]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run whose round 2 was lost and whose rounds 3 and 4 were skipped."""
+    folder = tmp_path_factory.mktemp("stopped")
+    small = make(folder / "results", splits={"one": "test"}, rounds=4, lost=2, size=64)
+    return small.build(folder / "out")
+
+
+def test_a_lost_round_and_those_it_stopped_are_said(stopped: str) -> None:
+    assert Outline(stopped).open == []
+    assert "3 rounds were trained; round 1, best on validation" in text(stopped)
+    scores = section(stopped, "scores")
+    said = re.findall(r"<li>(.*?)</li>", scores)
+    assert [sentence[:20] for sentence in said] == ["Round 2 was lost: it", "Rounds 3 and 4 were "]
+    rows = rows_of(stopped, "scores")
+    verdicts = ["kept"] * 6 + ["lost"] * 3 + ["skipped"] * 6
+    assert [row.split()[-1] for row in rows[:15]] == verdicts
+    assert rows[-2:] == ["3 skipped – – – 56.0 – –", "4 skipped – – – 56.0 – –"]
+
+
+def test_a_skipped_round_has_neither_curves_nor_labels_nor_a_place_in_charts(stopped: str) -> None:
+    charts = re.findall(r'aria-label="(.*?)"', stopped)
+    assert [c[:8] for c in charts if c.startswith("Round ")] == ["Round 0:", "Round 1:", "Round 2:"]
+    (by_round,) = (chart for chart in charts if "by round" in chart)
+    fused = by_round.split(";")[0]
+    assert re.findall(r"(\d) [\d.]+ %", fused) == ["0", "1", "2"]
+    assert "rounds 3 and 4 were skipped" in text(section(stopped, "training"))
+    assert "None were made for rounds 3 and 4: they were skipped." in text(
+        section(stopped, "transport")
+    )
+    assert [row.split()[0] for row in rows_of(stopped, "transport")] == ["1", "2"]
+    assert "Labels of round 2" in stopped and "Labels of round 3" not in stopped
+
+
+def test_without_labels_on_validation_the_guard_has_read_nothing(tmp_path: Path) -> None:
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=1, size=64, validated=False)
+    page = small.build(tmp_path / "out")
+    assert rows_of(page, "scores")[-2:] == ["0 kept – – – – – –", "1 kept – – – – – –"]
 
 
 def test_the_transport_shows_its_evidence(page: str) -> None:
@@ -260,6 +337,7 @@ def test_without_rounds_there_is_no_transport(tmp_path: Path) -> None:
     assert "simulated" not in shown
     assert "since round 0" not in shown
     assert "Round 0" in shown and "Round 1" not in shown
+    assert "Readings" not in shown
 
 
 @pytest.mark.parametrize(

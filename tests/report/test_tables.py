@@ -12,6 +12,20 @@ def heads(miou: float | None) -> dict[str, dict[str, float | None]]:
     return {h: {"miou": miou, "oa": 0.9, "f1": 0.7, "kappa": None} for h in tables.HEADS}
 
 
+def guards(*verdicts: str) -> dict[str, dict[str, Any]]:
+    """What the guard says of rounds with these verdicts."""
+    read = {
+        "miou": {"fused": 0.41, "optical": 0.36, "sar": None},
+        "correlation": 0.7,
+        "entropy": 0.3,
+    }
+    nothing = dict.fromkeys(read)
+    return {
+        str(number): {"verdict": word, "best": 0.43, **(nothing if word == "skipped" else read)}
+        for number, word in enumerate(verdicts)
+    }
+
+
 def test_gain_is_over_round_0() -> None:
     rounds = {"0": heads(0.5), "1": heads(0.625)}
     assert tables.headline(rounds, 1)["gain"] == 0.125
@@ -20,12 +34,41 @@ def test_gain_is_over_round_0() -> None:
 
 
 def test_only_the_fused_head_was_validated() -> None:
-    rows = tables.score_rows({"0": heads(0.5), "1": heads(0.6)}, {"0": 0.4, "1": 0.45}, 1)
+    rounds = {"0": heads(0.5), "1": heads(0.6)}
+    rows = tables.score_rows(rounds, {"0": 0.4, "1": 0.45}, guards("kept", "kept"), 1)
     assert [(r["round"], r["head"], r["validation"]) for r in rows if r["selected"]] == [
         (1, "fused", 0.45),
         (1, "optical", None),
         (1, "sar", None),
     ]
+
+
+def test_every_head_of_a_round_has_its_verdict() -> None:
+    rounds = {"0": heads(0.5), "1": heads(0.4)}
+    rows = tables.score_rows(rounds, dict.fromkeys(rounds), guards("kept", "lost"), 0)
+    assert [(row["round"], row["verdict"]) for row in rows] == [(0, "kept")] * 3 + [(1, "lost")] * 3
+
+
+def test_of_a_skipped_round_nothing_was_read() -> None:
+    _, lost, left = tables.guard_rows(guards("kept", "lost", "skipped"))
+    assert lost == {
+        "round": 1, "verdict": "lost", "best": 0.43, "correlation": 0.7, "entropy": 0.3, "fused": 0.41,
+        "optical": 0.36, "sar": None,
+    }  # fmt: skip
+    nothing = dict.fromkeys(("correlation", "entropy", *tables.HEADS))
+    assert left == {"round": 2, "verdict": "skipped", "best": 0.43, **nothing}
+
+
+def test_only_a_round_that_was_not_kept_is_spoken_of() -> None:
+    assert tables.guard_said(guards("kept", "kept")) == []
+    (said,) = tables.guard_said(guards("kept", "lost"))
+    assert said.startswith(
+        "Round 1 was lost: its mIoU on validation, 41.0\u00a0%, is further below"
+    )
+    one = tables.guard_said(guards("kept", "kept", "lost", "skipped"))[1]
+    assert one.startswith("Round 3 was skipped") and "It passes on the network of round 1" in one
+    more = tables.guard_said(guards("kept", "lost", *["skipped"] * 3))[1]
+    assert more.startswith("Rounds 2, 3 and 4 were skipped") and "They pass on" in more
 
 
 def found(level: str, **checks: int) -> pd.DataFrame:

@@ -45,6 +45,14 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert student["metrics"]["test/fused/miou"] == 0.6
     assert children["warmup"]["metrics"]["test/fused/miou"] == 0.5
     assert student["params"]["train_round.method"] == "self_training"
+    assert student["tags"]["guard"] == "kept"
+    assert {
+        "validation/fused/miou": 0.5,
+        "validation/optical/miou": 0.4,
+        "validation/correlation": 0.71,
+        "validation/entropy": 0.35,
+    }.items() <= student["metrics"].items()
+    assert "validation/sar/miou" not in student["metrics"]  # no pixel that it sees
     assert "split.seed" not in student["params"]
     assert [n for n, _ in student["inputs"]] == ["results/pseudo_labels/1", "results/rounds/0"]
     transport = children["pseudo_label@1"]["metrics"]
@@ -53,6 +61,32 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
         "temperature/fused": 1.5,
         "converged": 1.0,
     }.items() <= transport.items()
+
+
+def test_rounds_that_the_guard_did_not_keep_say_so(project: Project) -> None:
+    project.change('rounds: {"1": 0}', 'rounds: {"1": 0, "2": 1, "3": 2}')
+    project.repro()
+    track(project.root)
+    (whole,) = project.wholes()
+    rounds = [(step, value) for step, value, _ in whole["history"]["rounds/guard_miou"]]
+    assert rounds == [(0, 0.4), (1, 0.5), (2, 0.3)]
+    children = project.children(whole)
+    verdicts = [children[f"train_round@{number}"]["tags"]["guard"] for number in (1, 2, 3)]
+    assert verdicts == ["kept", "lost", "skipped"]
+    assert not [key for key in children["train_round@3"]["metrics"] if key.startswith("validation")]
+    skipped = children["pseudo_label@3"]
+    assert (skipped["tags"]["skipped"], skipped["metrics"]) == ("true", {})
+    assert "skipped" not in children["pseudo_label@2"]["tags"]
+
+
+def test_results_from_before_there_was_a_guard_are_posted(project: Project) -> None:
+    project.run("sed", "-i", "/guard.json/d", "thin.py")
+    project.repro()
+    track(project.root)
+    (whole,) = project.wholes()
+    assert whole["status"] == "FINISHED"
+    assert "rounds/guard_miou" not in whole["metrics"]
+    assert "guard" not in project.children(whole)["warmup"]["tags"]
 
 
 def test_posting_twice_changes_nothing(project: Project) -> None:

@@ -15,6 +15,8 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
     kind, _, item = stage.partition("@")
     if kind in ("warmup", "train_round"):
         train(stage, out, int(item or 0), seed)
+    elif stage == "pseudo_label@3":
+        (out / "summary.json").write_text(json.dumps({"skipped": True}))
     elif kind == "pseudo_label":
         shares = dict(zip(CLASSES, (0.25, 0.75), strict=True))
         summary = {
@@ -48,8 +50,22 @@ def scores(round_: int, head: str) -> dict:
     return {"miou": value, "oa": value, "f1": value, "kappa": value, "iou": iou}
 
 
+def guard(round_: int) -> dict:
+    if round_ == 3:
+        nothing = dict.fromkeys(("miou", "correlation", "entropy"))
+        return {"verdict": "skipped", **nothing, "best": 0.5}
+    fused = (0.4, 0.5, 0.3)[round_]
+    miou = {"fused": fused, "optical": fused - 0.1, "sar": None}
+    verdict = "lost" if round_ == 2 else "kept"
+    return {"verdict": verdict, "miou": miou, "best": 0.5, "correlation": 0.71, "entropy": 0.35}
+
+
 def train(stage: str, out: Path, round_: int, seed: int) -> None:
-    """Writes 400 rows; with WATCH set, in the work cache first, slowly and watched."""
+    """Writes 400 rows and what the guard says; round 2 is lost, round 3 skipped. With WATCH set, in the work cache first, slowly and watched."""
+    (out / "guard.json").write_text(json.dumps(guard(round_)))
+    if round_ == 3:
+        (out / "history.csv").write_text("round,step,loss\n")
+        return
     rows = [(round_, s, 1 / (s + seed + 1), 0.5, "", 1e-3) for s in range(0, 4000, 10)]
     work = out
     if os.environ.get("WATCH") == stage:
