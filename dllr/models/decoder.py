@@ -22,6 +22,6 @@ class Decoder(nn.Module):
                 x, size=finer.shape[-2:], mode="bilinear", align_corners=False
             )
             x = smooth(x + finer)
-        return functional.interpolate(
-            self.classify(x), size=size, mode="bilinear", align_corners=False
-        )
+        # Class by class from here on, as losses read it: a few classes are too short a last axis.
+        logits = self.classify(x).contiguous()
+        return functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -49,6 +49,11 @@ class Schedule:
         """Cosine from the learning rate to zero."""
         return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / self.steps))
 
+    def decay(self, step: int) -> float:
+        """Of the moving average. A fresh one follows its student at first; that of a later round has been
+        a teacher before, and keeps what it knows while the student starts anew at the full rate."""
+        return self.ema if self.round else min(1 - 1 / (step + 2), self.ema)
+
     def ramp(self, step: int) -> float:
         return min(1.0, step / (RAMP * self.steps))
 
@@ -92,7 +97,7 @@ class Training:
         together.add_gradients(self.weights)
         torch.nn.utils.clip_grad_norm_(self.weights, schedule.clip)
         self.optimiser.step()
-        _follow(self.teacher, self.student, min(1 - 1 / (step + 2), schedule.ema))
+        _follow(self.teacher, self.student, schedule.decay(step))
         fine = torch.isfinite(parts["loss"].detach()) | (self.broken >= 0)
         self.broken = torch.where(fine, self.broken, step)
         self.step += 1

@@ -1,5 +1,6 @@
 """A training that was killed ends with the numbers of one that was not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,12 @@ def test_every_window_comes_once_an_epoch(count: int, batch: int, seed: int) -> 
     drawn = [i for step in range(steps) for i in draw(count, step, batch, seed)]
     for epoch in range(len(drawn) // count):
         assert sorted(drawn[epoch * count : (epoch + 1) * count]) == list(range(count))
+
+
+def test_the_average_of_a_later_round_does_not_forget_at_its_start() -> None:
+    fresh_one, later = schedule(200), replace(schedule(200), round=2)
+    assert [fresh_one.decay(n) for n in (0, 1, 199)] == [0.5, pytest.approx(2 / 3), 0.9]
+    assert {later.decay(n) for n in (0, 1, 199)} == {0.9}
 
 
 def test_history_comes_back(tmp_path: Path) -> None:
