@@ -183,7 +183,8 @@ def _trained(params: Params) -> Trained:
     )
     return Trained.new(
         network, optical=norms[0], sar=norms[1], optical_bands=list("brgn"[: bands[0]]),
-        sar_bands=["VV"], classes=params.scenes.label.names, colours=[], size=params.tile.size,
+        sar_bands=["VV"], decibels=True, classes=params.scenes.label.names, colours=[],
+        size=params.tile.size,
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 Bands are normalised: the unit is a band's deviation over the data set. SAR bands are decibels before
 that, so a factor g on backscattered power is the addition of 10 log10(g) / deviation, and speckle,
-which multiplies, adds. A SAR band in digital numbers (unit dn) is treated the same, as if its stretch
-were logarithmic in power: there the numbers of decibels are only nominal.
+which multiplies, adds. SAR bands in digital numbers (unit dn) have lost their decibels: they are taken
+for stretched logarithms of power with a deviation of NOMINAL.
 """
 
 import math
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+NOMINAL = 5.0  # dB, a usual deviation of backscatter over land
 FADE = 0.1  # least cube root of speckle: fades end at −30 dB
 
 
@@ -24,7 +25,7 @@ class Radiometry:
     valid pixel takes anything from it.
     """
 
-    sar_deviation: Tensor  # (B_s,) dB: what SAR bands were divided by
+    sar_deviation: Tensor  # (B_s,) dB: what SAR bands were divided by, or what stands for it
     contrast: float = 0.2  # deviation of the log of the gain about the data set's mean, all bands
     brightness: float = 0.2  # deviation of the offset, all bands; in deviations
     band_contrast: float = 0.1  # the same, of each band by itself

@@ -12,14 +12,15 @@ from dllr.files import atomic_file
 from dllr.models.network import Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass
 class Trained:
     """Student and its teacher (moving average of its weights), and what they expect.
 
-    size: px, side of the windows it was trained on. labels: what the classes are and how they look.
+    decibels: the SAR bands are dB; if not, numbers without a unit. size: px, side of the windows it was
+    trained on.
     """
 
     student: Network
@@ -28,6 +29,7 @@ class Trained:
     sar: Normalisation
     optical_bands: list[str]
     sar_bands: list[str]
+    decibels: bool
     classes: list[str]
     colours: list[str]
     size: int
@@ -54,6 +56,7 @@ def save(path: Path, trained: Trained) -> None:
         "sar": trained.sar.state(),
         "optical_bands": trained.optical_bands,
         "sar_bands": trained.sar_bands,
+        "decibels": trained.decibels,
         "classes": trained.classes,
         "colours": trained.colours,
         "size": trained.size,
@@ -82,5 +85,6 @@ def load(path: Path) -> Trained:
     teacher.load_state_dict(state["teacher"])
     return Trained(
         student, teacher, Normalisation(**state["optical"]), Normalisation(**state["sar"]),
-        state["optical_bands"], state["sar_bands"], state["classes"], state["colours"], state["size"],
+        state["optical_bands"], state["sar_bands"], state["decibels"], state["classes"],
+        state["colours"], state["size"],
     )  # fmt: skip

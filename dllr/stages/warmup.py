@@ -64,7 +64,7 @@ def run(
     optical, sar = _normalisation(tiles, split, warmup.clip)
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
-        classes=names, colours=scenes.label.colours, size=data.size,
+        decibels=scenes.sar.unit != "dn", classes=names, colours=scenes.label.colours, size=data.size,
     )  # fmt: skip
     inputs = content(coregistered, pattern="*/record.json"), content(tiles, split), started
     code = (encoders.module(model.encoder),)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dllr.augmentation.radiometry import Radiometry
+from dllr.augmentation.radiometry import NOMINAL, Radiometry
 from dllr.errors import TrainingError
 from dllr.files import atomic_file
 from dllr.models.checkpoint import Trained
@@ -70,7 +70,10 @@ class Training:
         torch.manual_seed(schedule.seed)  # for what a method draws of its own
         method.begin(self.student)
         self.method = method.to(device).train()
-        self.radiometry = Radiometry(trained.sar.deviation.to(device))
+        deviation = trained.sar.deviation.to(device)
+        self.radiometry = Radiometry(
+            deviation if trained.decibels else torch.full_like(deviation, NOMINAL)
+        )
         self.weights = [*self.student.parameters(), *self.method.parameters()]
         self.optimiser = torch.optim.AdamW(
             self.weights, schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True

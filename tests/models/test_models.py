@@ -47,7 +47,7 @@ def trained(size: int = 32) -> Trained:
     rng = np.random.default_rng(0)
     return Trained.new(
         network(), optical=Normalisation.of(rng.random((5, 4, 9), np.float32), None),
-        sar=Normalisation.of(rng.random((5, 1, 9), np.float32), None), optical_bands=list("brgn"), sar_bands=["VV"],
+        sar=Normalisation.of(rng.random((5, 1, 9), np.float32), None), optical_bands=list("brgn"), sar_bands=["VV"], decibels=True,
         classes=["a", "b", "c"], colours=["#000000"] * 3, size=size,
     )  # fmt: skip
 

@@ -40,7 +40,7 @@ def fresh() -> Trained:
     samples = np.random.default_rng(0).random((9, K, 16)).astype(np.float32)
     return Trained.new(
         Network("light", 8, K, 1, K), optical=Normalisation.of(samples, None), sar=Normalisation.of(samples[:, :1], None),
-        optical_bands=list("abc"), sar_bands=["VV"], classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
+        optical_bands=list("abc"), sar_bands=["VV"], decibels=True, classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
     )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dllr.augmentation.radiometry import NOMINAL
 from dllr.errors import TrainingError
 from dllr.methods.cps import CPS
 from dllr.methods.self_training import SelfTraining
 from dllr.methods.supervised import Supervised
 from dllr.training.history import Row, read_history, write_history
-from dllr.training.loop import BAD_BATCH, RESUME, fit
+from dllr.training.loop import BAD_BATCH, RESUME, Training, fit
 from dllr.training.method import Step
 from dllr.training.samples import Source, draw
 
@@ -166,3 +167,11 @@ def test_history_comes_back(tmp_path: Path) -> None:
     rows = [Row(1, 10, 1.5, 1.0, 0.5, 0.001, used=0.25), Row(1, 20, 1.25, 1.0, 0.25, 0.0, 0.5)]
     write_history(tmp_path / "h.csv", rows)
     assert read_history(tmp_path / "h.csv") == rows
+
+
+def test_bands_without_a_unit_are_perturbed_as_much_as_decibels() -> None:
+    for decibels, deviation in ((True, None), (False, NOMINAL)):
+        model = replace(fresh(), decibels=decibels)
+        radiometry = Training(model, Supervised(), schedule(2), CPU).radiometry
+        wanted = model.sar.deviation if deviation is None else torch.tensor([deviation])
+        assert torch.equal(radiometry.sar_deviation, wanted)
