@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import rasterio
+import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from tqdm.auto import tqdm
@@ -32,8 +33,9 @@ from dllr.raster.products import (
 )
 from dllr.raster.roles import Role
 from dllr.raster.windows import Box, boxes
-from dllr.transport.pot import solve
-from dllr.transport.problem import Solution, assign
+from dllr.transport import solve
+from dllr.transport.data import Dense
+from dllr.transport.problem import Problem, Solution, assign, check
 from dllr.transport.scores import certainty, cost
 
 WEIGHTS = {"fused": 0.5, "optical": 0.25, "sar": 0.25}  # of the heads in a pixel's score
@@ -119,18 +121,20 @@ def run(
         scenes, windows.iloc[spread], None, step=oracle.trained.size // SAMPLED_SIDE
     )
     target = _target(split, list(scenes), len(oracle.classes), pseudo_label.smoothing)
+    price = oracle.cost(sample)
+    problem = Problem(target, pseudo_label.epsilon, "relaxed", pseudo_label.rho)
+    check(price, problem)
     solution = solve(
-        oracle.cost(sample),
-        target,
-        epsilon=pseudo_label.epsilon,
-        rho=pseudo_label.rho,
-        max_iterations=pseudo_label.max_iterations,
+        pseudo_label.solver,
+        Dense(torch.from_numpy(price)),
+        problem,
         tolerance=pseudo_label.tolerance,
+        max_passes=pseudo_label.max_passes,
     )
     if not solution.converged:
         raise TransportError(
-            f"the solver's residual is {solution.residual:.2g} after {solution.iterations} iterations; "
-            "raise pseudo_label.max_iterations or pseudo_label.epsilon"
+            f"the solver's residual is {solution.residual:.2g} after {solution.passes} passes; raise "
+            "pseudo_label.max_passes, pseudo_label.tolerance or pseudo_label.epsilon"
         )
     with atomic_dir(out) as folder:
         counts = np.zeros((2, len(oracle.classes)), np.int64)
@@ -233,7 +237,7 @@ def _summary(
         "after": named(after),
         "potentials": named(solution.potentials),
         "residual": float(f"{solution.residual:.3g}"),
-        "iterations": solution.iterations,
+        "passes": solution.passes,
         "converged": solution.converged,
         "pixels": int(counts[0].sum()),
         "sample": sample,

@@ -2,17 +2,18 @@
 
 A cell is a git worktree of the last commit in studies/cells/<study>/<cell>/ with its own params.yaml;
 `dvc repro` makes it as it makes the project, up to its scores: no maps, no report. What is finished is
-DVC's to say, so a study that was stopped goes on where it was, and one that ran is gathered again in
-seconds.
+DVC's to say, so a study that was stopped goes on where it was. A cell that the table has, made by the
+same parameters and code, is not made again, be it on another machine: what was committed of a table in
+one sitting is there in the next.
 """
 
 import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -50,45 +51,80 @@ def run(file: Path, root: Path) -> str:
     place.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(place / ".lock", timeout=0):
-            failed = _make(study, cells, root, place, revision)
-            return _gather(file, study, cells, root, place, revision, failed)
+            return _Sitting(study, cells, root, place, revision).run()
     except Timeout:
         raise StudyError(f"{file} is being run already; wait for its end") from None
 
 
-def _make(
-    study: Study, cells: list[Cell], root: Path, place: Path, revision: str
-) -> dict[str, str]:
-    """Run what is not finished; returns what went wrong, by cell."""
-    cache = worktree.cache_dir(root)
-    recipes, scored = {}, ""
-    for cell in cells:
-        folder = place / cell.name
-        with worktree.alone(folder):
-            worktree.settle(root, folder, revision, cell.params, cache)
-            state = schedule.ask_dvc(folder, results.METRICS)
-        scored = state.last
-        if not state.current:
-            recipes[cell.name] = state.recipes
-    log.info("%d cells, %d of them finished before", len(cells), len(cells) - len(recipes))
-    tasks = schedule.tasks(recipes)
-    environment = _environment(root, study.jobs)
+class _Sitting:
+    """One run of a study: what its table lacks is made, and is written down cell by cell."""
 
-    def work(sharers: schedule.Sharers) -> str:
-        name = next(cell.name for cell in cells if cell.name in sharers)
-        last = len(sharers) == 1
-        stages = [scored] if last else tasks[sharers]
-        if not last:
-            log.info("%s, for %d cells: %s", name, len(sharers), " ".join(stages))
-        problem = _repro(place / name, stages, environment)
-        if last:
-            log.info("%s %s", "FAILED" if problem else "finished", name)
+    def __init__(
+        self, study: Study, cells: list[Cell], root: Path, place: Path, revision: str
+    ) -> None:
+        self.study, self.cells, self.place, self.revision = study, cells, place, revision
+        self.root, self.page = root, root / RESULTS / f"{place.name}.md"
+        self.writing = threading.Lock()
+        cache = worktree.cache_dir(root)
+        self.states = {}
+        for cell in cells:
+            folder = place / cell.name
+            with worktree.alone(folder):
+                worktree.settle(root, folder, revision, cell.params, cache)
+                self.states[cell.name] = schedule.ask_dvc(folder, results.METRICS, root)
+        recipes = {name: state.recipe for name, state in self.states.items()}
+        self.rows = results.kept(self.page.with_suffix(".csv"), recipes)
+        for cell in cells:
+            if cell.name not in self.rows and self.states[cell.name].current:
+                self._gather(cell)
+
+    def run(self) -> str:
+        todo = {n: state.recipes for n, state in self.states.items() if n not in self.rows}
+        log.info("%d cells, %d of them finished before", len(self.cells), len(self.rows))
+        tasks = schedule.tasks(todo)
+        environment = _environment(self.root, self.study.jobs)
+
+        def work(sharers: schedule.Sharers) -> str:
+            cell = next(cell for cell in self.cells if cell.name in sharers)
+            if len(sharers) > 1:
+                stages = tasks[sharers]
+                log.info("%s, for %d cells: %s", cell.name, len(sharers), " ".join(stages))
+                return _repro(self.place / cell.name, stages, environment)
+            problem = _repro(self.place / cell.name, [self.states[cell.name].last], environment)
+            log.info("%s %s", "FAILED" if problem else "finished", cell.name)
             if not problem:
-                worktree.tidy(place / name)
-        return problem
+                worktree.tidy(self.place / cell.name)
+                self._gather(cell)
+                self._write({})
+            return problem
 
-    failed = schedule.run(tasks, work, study.jobs)
-    return {name: failed[key] for name in recipes if (key := frozenset([name])) in failed}
+        failed = schedule.run(tasks, work, self.study.jobs)
+        return self._end({n: failed[key] for n in todo if (key := frozenset([n])) in failed})
+
+    def _gather(self, cell: Cell) -> None:
+        recipe = self.states[cell.name].recipe
+        found = results.scores(cell, self.place / cell.name, recipe, self.revision)
+        with self.writing:
+            self.rows[cell.name] = found
+
+    def _write(self, failed: Mapping[str, str]) -> str:
+        """The tables of what there is."""
+        with self.writing:
+            if not self.rows:
+                return ""
+            return results.write(self.page, self.study, self.cells, self.rows, failed)
+
+    def _end(self, failed: Mapping[str, str]) -> str:
+        table = self._write(failed)
+        page = self.page.relative_to(self.root)
+        written = f"{page} and {page.stem}.csv" if table else "no table yet"
+        if failed:
+            lines = [f"  {name}: {problem}" for name, problem in failed.items()]
+            raise StudyError(
+                f"{len(failed)} of {len(self.cells)} cells failed; the others: {written}. Mend the "
+                "cause and run the study again, what is finished stays:\n" + "\n".join(lines)
+            )
+        return f"{table}\n\n{len(self.cells)} cells in {written}"
 
 
 def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> str:
@@ -119,31 +155,3 @@ def _environment(root: Path, jobs: int) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": store,
         "DVC_NO_ANALYTICS": "1",
     }
-
-
-def _gather(
-    file: Path,
-    study: Study,
-    cells: list[Cell],
-    root: Path,
-    place: Path,
-    revision: str,
-    failed: Mapping[str, str],
-) -> str:
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        if cell.name not in failed:
-            rows += results.scores(cell, place / cell.name)
-    page = root / RESULTS / f"{file.stem}.md"
-    table = ""
-    if rows:
-        results.write_csv(page.with_suffix(".csv"), rows)
-        table = results.write_summary(page, study, revision, rows, failed)
-    written = f"{page.relative_to(root)} and {page.stem}.csv" if rows else "no table yet"
-    if failed:
-        lines = [f"  {name}: {problem}" for name, problem in failed.items()]
-        raise StudyError(
-            f"{len(failed)} of {len(cells)} cells failed; the others: {written}. Mend the cause "
-            "and run the study again, what is finished stays:\n" + "\n".join(lines)
-        )
-    return f"{table}\n\n{len(cells)} cells in {written}"

@@ -1,7 +1,7 @@
 """The tables of a study: every score of every cell, and means over the seeds."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ SCORES = {"miou": "mIoU", "oa": "OA", "f1": "F1", "kappa": "kappa"}
 HEAD = "fused"  # the head that maps, hence the one in the summary
 
 
-def scores(cell: Cell, folder: Path) -> list[dict[str, Any]]:
-    """One row for each round and head of a finished cell, with the digest of its dvc.lock."""
+def scores(cell: Cell, folder: Path, recipe: str, revision: str) -> list[dict[str, Any]]:
+    """One row for each round and head of a finished cell, with what it was made by: its recipe, the
+    commit, the digest of its dvc.lock."""
     metrics = read_json(folder / METRICS)
     made = file_digest(folder / LOCK)[:16]
     varied = {key: _plain(value) for key, value in cell.varied.items()}
@@ -30,6 +31,8 @@ def scores(cell: Cell, folder: Path) -> list[dict[str, Any]]:
             "selected": int(number) == metrics["selected_round"],
             **{name: found[name] for name in SCORES},
             **{f"iou/{name}": found["iou"][name] for name in metrics["classes"]},
+            "recipe": recipe,
+            "commit": revision[:12],
             "dvc_lock": made,
         }
         for number, heads in metrics["rounds"].items()
@@ -37,33 +40,54 @@ def scores(cell: Cell, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """All scores, one row a cell, round and head. An empty field: the score is not defined."""
-    with atomic_file(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
+def kept(path: Path, recipes: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of cells that a table has already, made by the recipe they would be made by now.
+
+    recipes: by the name of the cell. The fields are texts, as they stand in the file.
+    """
+    if not path.exists():
+        return {}
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "recipe" not in table:  # of a time when rows did not say what they were made by
+        return {}
+    groups = {str(name): rows for name, rows in table.groupby("cell", sort=False)}
+    return {
+        name: [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+        for name, rows in groups.items()
+        if recipes.get(name) is not None and (rows["recipe"] == recipes[name]).all()
+    }
 
 
-def write_summary(
-    path: Path,
+def write(
+    page: Path,
     study: Study,
-    revision: str,
-    rows: list[dict[str, Any]],
+    cells: Sequence[Cell],
+    rows: Mapping[str, list[dict[str, Any]]],
     failed: Mapping[str, str],
 ) -> str:
-    """The page of the study; returns its table.
+    """Write the table of all scores, one row a cell, round and head, beside the page of the study; returns
+    the page's table.
 
     Args:
-        rows: as `scores` gives them, of all finished cells; at least one.
+        page: a path *.md. An empty field of the table: the score is not defined.
+        rows: as `scores` gives them, by cell, of all finished cells; at least one.
         failed: what went wrong, by the name of the cell.
     """
-    table = "\n".join(_table(study, rows))
-    count = len({row["cell"] for row in rows})
+    every = [row for cell in cells for row in rows.get(cell.name, [])]
+    with atomic_file(page.with_suffix(".csv")) as temporary:
+        pd.DataFrame(every).to_csv(temporary, index=False, lineterminator="\n")
+    return _write_page(page, study, len(cells), failed)
+
+
+def _write_page(path: Path, study: Study, cells: int, failed: Mapping[str, str]) -> str:
+    made = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])
+    table = "\n".join(_table(study, made))
+    commits = " and ".join(f"`{commit}`" for commit in made["commit"].astype(str).unique())
     lines = [
         f"# {path.stem}",
         "",
-        f"Parameter set `{study.set}` at commit `{revision[:12]}`: {count} of "
-        f"{count + len(failed)} cells finished. All scores of every cell: "
-        f"[{path.stem}.csv]({path.stem}.csv).",
+        f"Parameter set `{study.set}` at commit {commits}: {made['cell'].nunique()} of {cells} cells "
+        f"finished. All scores of every cell: [{path.stem}.csv]({path.stem}.csv).",
         "",
         *(f"Cell `{name}` failed." for name in failed),
         *([""] if failed else []),
@@ -78,8 +102,7 @@ def write_summary(
     return table
 
 
-def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
-    table = pd.DataFrame(rows)
+def _table(study: Study, table: pd.DataFrame) -> Iterator[str]:
     table = table[table["head"] == HEAD]
     classes = [str(name) for name in table if str(name).startswith("iou/")]
     titles = [*SCORES.values(), *(f"IoU {name.removeprefix('iou/')}" for name in classes)]

@@ -1,12 +1,14 @@
 """What cells share is made once, the rest side by side.
 
-A stage has a *recipe*: its command, its parameters, what it reads and the recipes of what it reads.
+A stage has a *recipe*: its command, its parameters, what it reads, with the content of its code, and the
+recipes of what it reads.
 Cells in which a stage has the same recipe would make the same. The stages are grouped by the set of
 cells that share them; a set is one task, run in its first cell, and the other cells find its outputs
 in DVC's run-cache. A set waits for the sets that contain it, because what a shared stage reads is
 shared by the same cells at least. The set of a cell alone is the last of that cell's tasks.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from dllr.errors import StudyError
 from dllr.files import digest
+from dllr.study.worktree import git
 
 PIPELINE = "dvc.yaml"
 
@@ -25,15 +28,19 @@ Sharers = frozenset[str]
 @dataclass(frozen=True)
 class State:
     """What DVC says of a cell: the recipe of each stage that a file needs, whether all of them are made
-    as they should be, and the name of the one that writes it."""
+    as they should be, the name of the one that writes it, and its recipe."""
 
     recipes: dict[str, str]
     current: bool
     last: str
+    recipe: str
 
 
-def ask_dvc(folder: Path, target: Path) -> State:
+def ask_dvc(folder: Path, target: Path, root: Path) -> State:
     """The state of the pipeline in a folder, as far as `target`, one of its files, needs it.
+
+    root: the project's folder. Paths below it are taken relative to it, so that a recipe is the same on
+    every machine.
 
     Raises:
         StudyError: DVC cannot read it.
@@ -49,17 +56,27 @@ def ask_dvc(folder: Path, target: Path) -> State:
             graph = repo.index.graph  # edges go from a stage to the stages that it depends on
             last = repo.find_outs_by_path(str(folder / target))[0].stage
             graph = graph.subgraph({last, *nx.descendants(graph, last)})
+            committed = _committed(folder, {d.def_path for s in graph for d in s.deps})
             for stage in reversed(list(nx.topological_sort(graph))):
                 if stage.path_in_repo != PIPELINE:
                     continue  # a pipeline of its own, in a folder below
                 params = [d.read_params() for d in stage.deps if isinstance(d, ParamsDependency)]
-                deps = sorted(d.def_path for d in stage.deps)
+                deps = sorted((d.def_path, committed.get(d.def_path, "")) for d in stage.deps)
                 above = sorted(recipes[s.name] for s in graph[stage] if s.name in recipes)
-                recipes[stage.name] = digest(stage.cmd, params, deps, above)
+                text = json.dumps([stage.cmd, params, deps, above], default=str)
+                recipes[stage.name] = digest(text.replace(str(root), "."))
             current = not repo.status(last.addressing, with_deps=True)
     except DvcException as error:
         raise StudyError(f"DVC cannot read {folder / PIPELINE}: {error}") from None
-    return State(recipes, current, last.name)
+    return State(recipes, current, last.name, recipes[last.name])
+
+
+def _committed(folder: Path, paths: set[str]) -> dict[str, str]:
+    """Path → git's hash of what the last commit has there, of those that it has."""
+    inside = sorted(path for path in paths if not Path(path).is_absolute())
+    listed = git(folder, "ls-tree", "-z", "HEAD", "--", *inside)
+    entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
+    return {path: facts.split()[2] for facts, path in entries}
 
 
 def tasks(recipes: Mapping[str, Mapping[str, str]]) -> dict[Sharers, list[str]]:

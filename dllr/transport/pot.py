@@ -1,48 +1,51 @@
-"""The transport problem through POT (Flamary et al., JMLR 22, 2021)."""
+"""The transport problem through POT (Flamary et al., JMLR 22, 2021), in float64."""
 
 import warnings
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import softmax
 
-from dllr.transport.problem import Solution, check
+from dllr.errors import TransportError
+from dllr.transport.data import Data, Dense
+from dllr.transport.problem import Problem, Solution
+
+EXACT = 1e9  # ρ / ε that stands for equal columns
 
 
 def solve(
-    cost: NDArray[np.float32],
-    shares: NDArray[np.float64],
-    *,
-    epsilon: float,
-    rho: float,
-    max_iterations: int,
-    tolerance: float,
+    data: Data, problem: Problem, *, tolerance: float = 1e-6, max_passes: int = 5000
 ) -> Solution:
-    """Solve the problem of `dllr.transport.problem` in float64.
-
-    cost (N, K), shares (K,). A class with share 0 receives nothing.
+    """As `dllr.transport.newton.solve`; a pass is an iteration of Sinkhorn's.
 
     Raises:
-        TransportError: the problem is ill-posed.
+        TransportError: pixels that do not lie in memory, or bounded columns, which POT does not have.
     """
+    if not isinstance(data, Dense) or problem.columns == "bounded":
+        raise TransportError(
+            f"the solver pot takes pixels in memory and equal or relaxed columns, not "
+            f"{type(data).__name__} and {problem.columns}; use the solver newton"
+        )
     import ot  # seconds to import
 
-    check(cost, shares)
-    open_ = shares > 0
-    exact = cost[:, open_].astype(np.float64)
-    mass = np.full(len(cost), 1 / len(cost))
-    exact -= exact.min(axis=1, keepdims=True)  # rows are exact, so this changes no plan
+    b = problem.shares
+    open_ = b > 0
+    cost = data.cost.cpu().numpy().astype(np.float64)
+    mass = np.ones(len(cost)) if data.mass is None else data.mass.cpu().numpy().astype(np.float64)
+    mass /= mass.sum()
+    exact = cost[:, open_] - cost[:, open_].min(
+        axis=1, keepdims=True
+    )  # rows are exact: no plan changes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # convergence is judged below, by the residual
         _, log = ot.unbalanced.sinkhorn_unbalanced(
-            mass, shares[open_], exact, epsilon, reg_m=(float("inf"), rho), method="sinkhorn",
-            reg_type="entropy", numItermax=max_iterations, stopThr=tolerance, log=True,
+            mass, b[open_], exact, problem.epsilon,
+            reg_m=(float("inf"), min(problem.rho, EXACT * problem.epsilon)), method="sinkhorn",
+            reg_type="entropy", numItermax=max_passes, stopThr=0.1 * tolerance, log=True,
         )  # fmt: skip
-    potentials = np.full(len(shares), -np.inf)
-    potentials[open_] = epsilon * log["logv"]
-    marginal = softmax((potentials - cost) / epsilon, axis=1).mean(axis=0)
-    wanted = shares[open_] * np.exp(-potentials[open_] / rho)
-    residual = float(np.abs(marginal[open_] - wanted).sum())
+    potentials = np.full(len(b), -np.inf)
+    potentials[open_] = problem.epsilon * log["logv"]
+    marginal = mass @ softmax((potentials - cost) / problem.epsilon, axis=1)
+    residual = float(problem.residual(potentials, marginal).sum())
     return Solution(
-        potentials, epsilon, marginal, residual, len(log["err"]), bool(residual <= 10 * tolerance)
+        problem, potentials, marginal, residual, len(log["err"]), bool(residual <= tolerance)
     )

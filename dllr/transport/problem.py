@@ -1,14 +1,20 @@
-"""Pixels to classes as entropic optimal transport with relaxed class shares.
+"""Pixels to classes as entropic optimal transport.
 
-    min over Q ≥ 0 of ⟨Q, C⟩ + ε Σ q_ic (log(q_ic / a_i) − 1) + ρ KL(Qᵀ1 | b),   Q1 = a
+    min over Q ≥ 0 of ⟨Q, C⟩ + ε Σ q_ic (log(q_ic / a_i) − 1),   Q1 = a,   and of the columns Qᵀ1:
 
-C (N, K) is the cost of giving pixel i to class c, a = 1/N the mass of a pixel, b the wanted class
-shares, ρ the price of leaving them (Chizat et al., Math. Comp. 87, 2018). With the optimal potentials
-v the plan of any pixel, also of one the problem never saw, is q_i ∝ exp((v − C_i) / ε), and its
-column sums are b exp(−v / ρ).
+    equal      Qᵀ1 = b
+    relaxed    … + ρ KL(Qᵀ1 | b)         (Chizat et al., Math. Comp. 87, 2018)
+    bounded    Qᵀ1 ≤ b
+
+C (N, K) is the cost of giving pixel i to class c, a_i > 0 the mass of a pixel, in all 1, and b the class
+shares. There are far more pixels than classes, and the dual has but K unknowns, the potentials v: with
+those the plan of any pixel, also of one the problem never saw, is q_i ∝ exp((v − C_i) / ε). Partial
+transport is one more class of its own cost, say 0, that takes what is not labelled.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,37 +22,95 @@ from scipy.special import softmax
 
 from dllr.errors import TransportError
 
+Columns = Literal["equal", "relaxed", "bounded"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is asked of the plan, beside the cost.
+
+    shares: b (K,) ≥ 0; of sum 1, for `bounded` of sum ≥ 1. A class of share 0 receives nothing.
+    epsilon: ε > 0, in the unit of the cost. rho: ρ > 0 in the same unit, for `relaxed` alone.
+
+    Raises:
+        TransportError: these numbers are no problem.
+    """
+
+    shares: NDArray[np.float64]
+    epsilon: float
+    columns: Columns = "equal"
+    rho: float = math.inf
+
+    def __post_init__(self) -> None:
+        b = self.shares
+        if b.ndim != 1 or not len(b) or not np.isfinite(b).all() or (b < 0).any() or not b.any():
+            raise TransportError(f"class shares {b}: expected (K,) finite numbers ≥ 0, not all 0")
+        total = b.sum()
+        if self.columns == "bounded":
+            if total < 1 - 1e-9:
+                raise TransportError(
+                    f"upper bounds of sum {total:.6g} cannot hold a mass of 1; raise them, or add a class "
+                    "for what is not labelled"
+                )
+        elif not math.isclose(total, 1, abs_tol=1e-6):
+            raise TransportError(f"class shares {b} must sum to 1, not {total:.6g}")
+        if not self.epsilon > 0 or not math.isfinite(self.epsilon):
+            raise TransportError(f"epsilon is {self.epsilon}; expected a finite number > 0")
+        if (self.columns == "relaxed") != math.isfinite(self.rho) or not self.rho > 0:
+            raise TransportError(
+                f"rho is {self.rho} with {self.columns} columns; relaxed ones need a finite number > 0, "
+                "the others none"
+            )
+
+    def residual(
+        self, potentials: NDArray[np.float64], marginal: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How far each class is from what optimality asks of its marginal, ≥ 0; 0 where it holds."""
+        with np.errstate(over="ignore"):
+            wanted = self.shares * np.exp(-potentials / self.rho)
+        gap = marginal - np.where(self.shares > 0, wanted, 0)
+        if self.columns == "bounded":
+            gap = np.where(potentials < 0, gap, np.maximum(gap, 0))
+        found: NDArray[np.float64] = np.abs(gap)
+        return found
+
 
 @dataclass(frozen=True)
 class Solution:
     """Potentials of the classes, and the evidence that they solve the problem.
 
-    potentials: (K,) float64 in the unit of the cost; −inf for a class of share 0.
-    marginal: (K,) class shares of the plan. residual: L1 distance between the marginal and the
-    b exp(−v / ρ) that optimality asks for. converged: the residual is within ten tolerances.
+    potentials: (K,) in the unit of the cost; −inf for a class of share 0. marginal: (K,) column sums of
+    the plan. residual: L1 distance of the marginal from what optimality asks for, as
+    `Problem.residual` has it. passes: how often all pixels were gone over. converged: the residual is
+    within the tolerance.
     """
 
+    problem: Problem
     potentials: NDArray[np.float64]
-    epsilon: float
     marginal: NDArray[np.float64]
     residual: float
-    iterations: int
+    passes: int
     converged: bool
 
 
 def assign(cost: NDArray[np.float32], solution: Solution) -> NDArray[np.float32]:
     """Rows of the plan, each summing to one: (..., K) cost → (..., K) class probabilities."""
-    scores = (solution.potentials - cost) / solution.epsilon
+    scores = (solution.potentials - cost) / solution.problem.epsilon
     return np.asarray(softmax(scores, axis=-1), np.float32)
 
 
-def check(cost: NDArray[np.float32], shares: NDArray[np.float64]) -> None:
-    """Raises TransportError where cost (N, K) or shares (K,) cannot be a problem."""
-    if cost.ndim != 2 or cost.shape[1] != len(shares) or len(cost) == 0:
+def check(cost: NDArray[np.float32], problem: Problem) -> None:
+    """Raises TransportError where the cost (N, K) does not fit the problem, or leaves a pixel no class."""
+    classes = len(problem.shares)
+    if cost.ndim != 2 or cost.shape[1] != classes or len(cost) == 0:
         raise TransportError(
-            f"cost of shape {cost.shape} and {len(shares)} class shares; expected (N ≥ 1, K) and K"
+            f"cost of shape {cost.shape} and {classes} class shares; expected (N ≥ 1, K) and K"
         )
-    if not np.isfinite(cost).all():
-        raise TransportError("the cost is not finite everywhere; leave pixels without data out")
-    if (shares < 0).any() or not np.isclose(shares.sum(), 1):
-        raise TransportError(f"class shares {shares} must be ≥ 0 and sum to 1")
+    open_ = cost[:, problem.shares > 0]
+    if np.isnan(open_).any() or (open_ == -np.inf).any():
+        raise TransportError("the cost is not a number everywhere; leave pixels without data out")
+    if not np.isfinite(open_).any(axis=1).all():
+        raise TransportError(
+            "some pixels cost infinitely much in every class of share > 0; leave them out, or clip the "
+            "probabilities that the cost is made of"
+        )

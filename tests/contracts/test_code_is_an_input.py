@@ -8,6 +8,7 @@ from dvc.repo import Repo
 from dllr.cli import STAGES
 from dllr.methods import METHODS
 from dllr.params.load import load
+from dllr.transport import SOLVERS
 from dllr.workcache import closure
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +25,20 @@ def deps() -> dict[str, set[str]]:
         }
 
 
+def imported(stage: str) -> set[str]:
+    """Files that a stage imports, with the method and the solver that params choose."""
+    params = load(ROOT / "params.yaml")
+    chosen = {
+        "train_round": [METHODS[params.train_round.method].partition(":")[0]],
+        "pseudo_label": [SOLVERS[params.pseudo_label.solver]],
+    }
+    found = closure(f"dllr.stages.{stage}", *chosen.get(stage, []))
+    return {path.relative_to(ROOT).as_posix() for path in found.values()}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_imports_are_inputs(stage: str, deps: dict[str, set[str]]) -> None:
-    chosen = [METHODS[load(ROOT / "params.yaml").train_round.method].partition(":")[0]]
-    modules = [f"dllr.stages.{stage}", *(chosen if stage == "train_round" else [])]
-    files = {path.relative_to(ROOT).as_posix() for path in closure(*modules).values()}
+    files = imported(stage)
     needed = {f for f in files if f not in HARMLESS}
     missing = {f for f in needed if not any(f == d or f.startswith(f"{d}/") for d in deps[stage])}
     assert not missing, f"{stage} imports them, and dvc.yaml does not list them: {sorted(missing)}"
@@ -36,9 +46,7 @@ def test_imports_are_inputs(stage: str, deps: dict[str, set[str]]) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_is_listed_is_imported(stage: str, deps: dict[str, set[str]]) -> None:
-    chosen = [METHODS[load(ROOT / "params.yaml").train_round.method].partition(":")[0]]
-    modules = [f"dllr.stages.{stage}", *(chosen if stage == "train_round" else [])]
-    files = {path.relative_to(ROOT).as_posix() for path in closure(*modules).values()}
+    files = imported(stage)
     code = {d for d in deps[stage] if d.startswith("dllr/")}
     idle = {d for d in code if not any(f == d or f.startswith(f"{d}/") for f in files)}
     assert not idle, f"{stage} reruns for nothing when these change: {sorted(idle)}"

@@ -369,7 +369,7 @@ def _transport() -> dict[str, Any]:
         "after": dict(zip(NAMES, ((target + before) / 2).tolist(), strict=True)),
         "potentials": dict.fromkeys(NAMES, 0.1),
         "residual": 4.2e-7,
-        "iterations": 31,
+        "passes": 31,
         "converged": True,
         "pixels": 1_234_567,
         "sample": 20_000,

@@ -23,7 +23,7 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
             "classes": CLASSES,
             "temperature": {"fused": 1.5},
             "converged": True,
-            "iterations": 12,
+            "passes": 12,
         }
         summary |= {"target": shares, "before": shares, "after": shares}
         (out / "summary.json").write_text(json.dumps(summary))

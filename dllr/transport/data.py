@@ -1,0 +1,223 @@
+"""Pixels as the solver goes over them: all at once, or block by block.
+
+A pass gives three sums over the pixels, with p_i = softmax((v − C_i) / ε) and a_i their masses: the value
+−ε Σ a_i log Σ_c exp((v_c − C_ic) / ε), the column sums Σ a_i p_i, and the second moments Σ a_i p_i p_iᵀ.
+They are K² + K + 1 numbers whatever the number of pixels, and sums over parts add up.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Protocol
+
+import numpy as np
+import torch
+from dask.array import Array
+from dask.base import compute
+from dask.delayed import delayed
+from numpy.typing import NDArray
+from torch import Tensor
+
+BLOCK = 8192  # pixels at a time: what is computed on the way stays in the cache
+REACH = (
+    40.0  # (largest − smallest potential) / ε up to which float32 holds products of exponentials
+)
+FAINT = (
+    -80.0
+)  # logarithm that stands for all below: numbers too small for float32's usual form are slow
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What a pass gives; `mass` is that of all pixels."""
+
+    value: float
+    columns: NDArray[np.float64]
+    second: NDArray[np.float64]
+    mass: float
+
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(
+            self.value + other.value, self.columns + other.columns, self.second + other.second,
+            self.mass + other.mass,
+        )  # fmt: skip
+
+
+class Data(Protocol):
+    """Costs (N, K) and masses of pixels, of which passes can be made."""
+
+    def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
+        """One pass over all pixels; potentials (K,), −inf for a class that nothing may go to."""
+
+    def sample(self, count: int) -> "Dense":
+        """Some `count` of the pixels, at least one, spread over all."""
+
+
+class Dense:
+    """Pixels that fit into memory, beside the exponentials of their costs.
+
+    cost: (N, K) float32, on any device; +inf = never. mass: (N,) ≥ 0, None = the same for all. Masses are
+    taken as given: whoever solves divides by their sum.
+    """
+
+    def __init__(self, cost: Tensor, mass: Tensor | None = None) -> None:
+        self.cost, self.mass = cost, mass
+        count, classes = cost.shape
+        self._scaled = cost.new_empty((classes, count))
+        self._largest = cost.new_empty(count)
+        self._epsilon, self._around = 0.0, np.zeros(classes)  # that they were formed for
+
+    def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
+        open_ = np.isfinite(potentials)
+        shift = np.where(open_, (potentials - self._around) / epsilon, -np.inf)
+        if epsilon != self._epsilon or np.ptp(shift[open_]) >= REACH:
+            self._scale(potentials, epsilon)
+            shift = np.where(open_, 0.0, -np.inf)
+        top = float(shift.max())
+        weight = _tensor(np.exp(shift - top), self.cost)
+        parts = [
+            _products(self._scaled[:, here], self._largest[here], weight, _part(self.mass, here))
+            for here in _slices(len(self.cost))
+        ]
+        found = _summed(parts, epsilon)
+        return replace(found, value=found.value - epsilon * top * found.mass)
+
+    def sample(self, count: int) -> "Dense":
+        step = max(1, len(self.cost) // count)
+        mass = None if self.mass is None else self.mass[::step]
+        return Dense(self.cost[::step], mass)
+
+    def _scale(self, potentials: NDArray[np.float64], epsilon: float) -> None:
+        """exp((v − C) / ε) class by class around some potentials, each pixel's largest made 1: formed
+        once, and good for all potentials near by."""
+        self._epsilon, self._around = epsilon, np.where(np.isfinite(potentials), potentials, 0)
+        for here in _slices(len(self.cost)):
+            scores = _scores(self.cost[here], potentials, epsilon)
+            torch.amax(scores, 0, out=self._largest[here])
+            torch.exp((scores - self._largest[here]).clamp_min_(FAINT), out=self._scaled[:, here])
+
+
+class Blocks:
+    """Pixels that come block by block, each time anew: only one block is in memory.
+
+    blocks: gives pairs (cost (n, K), mass (n,) or None), the same in every iteration.
+    """
+
+    def __init__(self, blocks: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        self.blocks = blocks
+
+    def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
+        return reduce(add, (moments(cost, mass, potentials, epsilon) for cost, mass in self.blocks))
+
+    def sample(self, count: int) -> Dense:
+        kept: list[tuple[Tensor, Tensor | None]] = []
+        every = 1  # of the pixels, taken so far
+        for cost, mass in self.blocks:
+            kept.append((cost[::every].clone(), None if mass is None else mass[::every].clone()))
+            while sum(len(c) for c, _ in kept) > max(2 * count, len(kept)):
+                every *= 2
+                kept = [(c[::2].clone(), None if m is None else m[::2].clone()) for c, m in kept]
+        return _joined(kept)
+
+
+class Chunks:
+    """Pixels as a Dask array (N, K), chunked along the pixels: a pass is a map over the chunks, on threads
+    or on a distributed cluster, and a sum of what is small.
+
+    mass: (N,) with the same chunks, or None.
+    """
+
+    def __init__(self, cost: Array, mass: Array | None = None) -> None:
+        costs = cost.to_delayed().ravel()
+        masses = [None] * len(costs) if mass is None else mass.to_delayed().ravel()
+        self._parts = list(zip(costs, masses, strict=True))
+
+    def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
+        todo = [delayed(_chunk)(cost, mass, potentials, epsilon) for cost, mass in self._parts]
+        found: Moments = reduce(add, compute(*todo))
+        return found
+
+    def sample(self, count: int) -> Dense:
+        share = max(1, count // len(self._parts))
+        found = compute(*(delayed(_thinned)(cost, mass, share) for cost, mass in self._parts))
+        return _joined([pair for pair in found if len(pair[0])])
+
+
+def moments(
+    cost: Tensor, mass: Tensor | None, potentials: NDArray[np.float64], epsilon: float
+) -> Moments:
+    """The sums over pixels that are gone over once, in the domain of logarithms: any ε, any range."""
+    one = torch.ones(len(potentials), device=cost.device)
+    parts = []
+    for here in _slices(len(cost)):
+        scores = _scores(cost[here], potentials, epsilon)
+        top = scores.amax(0)
+        scores = scores.sub_(top).clamp_min_(FAINT).exp_()
+        parts.append(_products(scores, top, one, _part(mass, here)))
+    return _summed(parts, epsilon)
+
+
+def _products(
+    scaled: Tensor, largest: Tensor, weight: Tensor, mass: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Log-sums, column sums, second moments and mass of pixels whose exponentials are there: scaled (K, n)
+    in [0, 1], the largest of each pixel 1 and `largest` its logarithm; weight (K,) in [0, 1]."""
+    sums = weight @ scaled
+    plan = scaled / sums
+    heavy = plan if mass is None else plan * mass
+    logs = sums.log_() + largest
+    value = (
+        logs.sum(dtype=torch.float64) if mass is None else (logs * mass).sum(dtype=torch.float64)
+    )
+    whole = torch.tensor(len(logs)) if mass is None else mass.sum(dtype=torch.float64)
+    outer = weight[:, None] * weight
+    return value, weight * heavy.sum(1), outer * (heavy @ plan.T), whole
+
+
+def _summed(parts: list[tuple[Tensor, Tensor, Tensor, Tensor]], epsilon: float) -> Moments:
+    value, columns, second, mass = (
+        torch.stack([p.double() for p in part]).sum(0).cpu().numpy()
+        for part in zip(*parts, strict=True)
+    )
+    return Moments(-epsilon * float(value), columns, second, float(mass))
+
+
+def _chunk(
+    cost: NDArray[np.float32],
+    mass: NDArray[np.float32] | None,
+    potentials: NDArray[np.float64],
+    epsilon: float,
+) -> Moments:
+    known = None if mass is None else torch.from_numpy(mass)
+    return moments(torch.from_numpy(cost), known, potentials, epsilon)
+
+
+def _thinned(
+    cost: NDArray[np.float32], mass: NDArray[np.float32] | None, count: int
+) -> tuple[Tensor, Tensor | None]:
+    step = max(1, len(cost) // count)
+    kept = torch.from_numpy(np.ascontiguousarray(cost[::step]))
+    return kept, None if mass is None else torch.from_numpy(np.ascontiguousarray(mass[::step]))
+
+
+def _joined(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Dense:
+    masses = [mass for _, mass in parts if mass is not None]
+    return Dense(torch.cat([cost for cost, _ in parts]), torch.cat(masses) if masses else None)
+
+
+def _scores(cost: Tensor, potentials: NDArray[np.float64], epsilon: float) -> Tensor:
+    """(v − C) / ε, (K, n)."""
+    return torch.add(_tensor(potentials / epsilon, cost)[:, None], cost.T, alpha=-1 / epsilon)
+
+
+def _slices(count: int) -> Iterator[slice]:
+    return (slice(first, first + BLOCK) for first in range(0, count, BLOCK))
+
+
+def _part(mass: Tensor | None, here: slice) -> Tensor | None:
+    return None if mass is None else mass[here]
+
+
+def _tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:
+    return torch.from_numpy(values).to(device=like.device, dtype=like.dtype)
