@@ -69,13 +69,7 @@ class Dense:
         self._epsilon, self._around = 0.0, np.zeros(classes)  # that they were formed for
 
     def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
-        open_ = np.isfinite(potentials)
-        shift = np.where(open_, (potentials - self._around) / epsilon, -np.inf)
-        if epsilon != self._epsilon or np.ptp(shift[open_]) >= REACH:
-            self._scale(potentials, epsilon)
-            shift = np.where(open_, 0.0, -np.inf)
-        top = float(shift.max())
-        weight = _tensor(np.exp(shift - top), self.cost)
+        weight, top = self._weight(potentials, epsilon)
         parts = [
             _products(self._scaled[:, here], self._largest[here], weight, _part(self.mass, here))
             for here in _slices(len(self.cost))
@@ -83,10 +77,31 @@ class Dense:
         found = _summed(parts, epsilon)
         return replace(found, value=found.value - epsilon * top * found.mass)
 
+    def plan(self, potentials: NDArray[np.float64], epsilon: float) -> Tensor:
+        """Rows softmax((v − C_i) / ε), (N, K) float32, a view of memory that is class by class; masses are
+        left out. It takes the place of the exponentials, which a later pass forms anew."""
+        weight = self._weight(potentials, epsilon)[0][:, None]
+        for here in _slices(len(self.cost)):
+            part = self._scaled[:, here].mul_(weight)
+            part /= part.sum(0)
+        plan, self._scaled, self._epsilon = self._scaled, torch.empty_like(self._scaled), 0.0
+        return plan.T
+
     def sample(self, count: int) -> "Dense":
         step = max(1, len(self.cost) // count)
         mass = None if self.mass is None else self.mass[::step]
         return Dense(self.cost[::step], mass)
+
+    def _weight(self, potentials: NDArray[np.float64], epsilon: float) -> tuple[Tensor, float]:
+        """What the exponentials, formed for potentials near by, are to be multiplied by, (K,) in [0, 1],
+        and the logarithm that this leaves out."""
+        open_ = np.isfinite(potentials)
+        shift = np.where(open_, (potentials - self._around) / epsilon, -np.inf)
+        if epsilon != self._epsilon or np.ptp(shift[open_]) >= REACH:
+            self._scale(potentials, epsilon)
+            shift = np.where(open_, 0.0, -np.inf)
+        top = float(shift.max())
+        return _tensor(np.exp(shift - top), self.cost), top
 
     def _scale(self, potentials: NDArray[np.float64], epsilon: float) -> None:
         """exp((v − C) / ε) class by class around some potentials, each pixel's largest made 1: formed
@@ -207,8 +222,9 @@ def _joined(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Dense:
 
 
 def _scores(cost: Tensor, potentials: NDArray[np.float64], epsilon: float) -> Tensor:
-    """(v − C) / ε, (K, n)."""
-    return torch.add(_tensor(potentials / epsilon, cost)[:, None], cost.T, alpha=-1 / epsilon)
+    """(v − C) / ε, (K, n): class by class, so that what follows runs along the pixels."""
+    lift = _tensor(potentials / epsilon, cost)[:, None]
+    return torch.add(lift, cost.T, alpha=-1 / epsilon).contiguous()
 
 
 def _slices(count: int) -> Iterator[slice]:

@@ -19,9 +19,9 @@ from dllr.errors import TransportError
 from dllr.transport.data import Data, Moments
 from dllr.transport.problem import Problem, Solution
 
-SAMPLE = 65536  # pixels on which the way from a large ε down to the asked one is gone
+SAMPLE = 32768  # pixels on which the way from a large ε down to the asked one is gone
 COOLING = 4.0  # by what ε falls from one rung of that way to the next
-LOOSE = 1e-2  # residual that is enough on a rung
+LOOSE = 1e-3  # residual that is enough on a rung
 FIRMEST = 1e12  # damping at which no step is left to be tried
 
 Vector = NDArray[np.float64]

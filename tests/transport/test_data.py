@@ -50,6 +50,12 @@ def test_sums_are_those_of_the_formulas(weighed: bool, epsilon: float) -> None:
         assert found.second == pytest.approx((p.T * a) @ p, rel=1e-4, abs=1e-6 * N)
 
 
+def test_the_plan_is_the_softmax_of_what_is_left_of_the_costs() -> None:
+    v = np.array([0.4, -0.3, 0.0, 1.0, -np.inf])
+    found = dense(COST).plan(v, 0.1)
+    assert found.numpy() == pytest.approx(softmax((v - COST.astype(float)) / 0.1, axis=1), abs=1e-5)
+
+
 @given(st.lists(st.floats(-60, 60), min_size=K, max_size=K), st.sampled_from([5.0, 0.5, 0.05]))
 def test_what_is_formed_once_serves_all_potentials(v: list[float], epsilon: float) -> None:
     few = torch.from_numpy(COST[:300])
