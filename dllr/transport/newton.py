@@ -86,7 +86,7 @@ def _ascend(
             moved[open_] -= moved[open_].mean()  # a constant changes nothing
         there = _Point(data, problem, moved)
         passes += 1
-        gain = here.gradient[open_] @ (moved - here.potentials)[open_]
+        gain = here.gradient[open_] @ (moved[open_] - here.potentials[open_])
         # Near the top the value no longer tells in its digits: what is left to do does.
         if there.value >= here.value + 1e-4 * gain or there.residual < 0.5 * here.residual:
             here, damping = there, max(damping / 16, 1e-10)

@@ -66,9 +66,9 @@ class Problem:
         self, potentials: NDArray[np.float64], marginal: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """How far each class is from what optimality asks of its marginal, ≥ 0; 0 where it holds."""
+        finite = np.where(self.shares > 0, potentials, 0)
         with np.errstate(over="ignore"):
-            wanted = self.shares * np.exp(-potentials / self.rho)
-        gap = marginal - np.where(self.shares > 0, wanted, 0)
+            gap = marginal - self.shares * np.exp(-finite / self.rho)
         if self.columns == "bounded":
             gap = np.where(potentials < 0, gap, np.maximum(gap, 0))
         found: NDArray[np.float64] = np.abs(gap)

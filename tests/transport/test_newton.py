@@ -144,6 +144,7 @@ def test_permuted_classes_give_permuted_potentials(
     assert assign(c[:, order], other) == pytest.approx(assign(c, one)[:, order], abs=1e-3)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("columns", COLUMNS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_class_without_share_receives_nothing(columns: Columns, solver: str) -> None:
