@@ -1,9 +1,9 @@
 """Which rule gives the best labels? A simulation of what decides label reassignment: the class marginal.
 
 `python -m benchmarks.reassignment` draws patchy tiles of seven classes with the shares of WHU-OPT-SAR, a
-teacher that is biased towards the majority, and 16 labelled tiles. Every rule reassigns the teacher's scores;
-the mIoU (%) of its labels is printed as mean ± deviation over SEEDS. Two teachers: one that errs pixel by
-pixel, and one as networks err, in patches, differently from tile to tile, too sure of itself.
+teacher that is biased towards the majority, and 16 labelled tiles. Every rule reassigns the teacher's
+scores; the mIoU (%) of its labels is printed as mean ± deviation over SEEDS. Two teachers: one that errs
+pixel by pixel, and one as networks err, in patches, differently from tile to tile, too sure of itself.
 """
 
 import json
