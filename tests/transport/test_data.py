@@ -4,6 +4,7 @@ import dask.array
 import numpy as np
 import pytest
 import torch
+from dask.distributed import Client, LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp, softmax
@@ -89,3 +90,16 @@ def test_potentials_are_the_same_however_pixels_come(epsilon: float) -> None:
     }
     assert found["blocks"] == pytest.approx(found["dense"], abs=1e-4)
     assert found["dask"] == pytest.approx(found["dense"], abs=1e-4)
+
+
+def test_a_cluster_finds_what_threads_find() -> None:
+    cost = dask.array.from_array(COST, chunks=(5000, K))
+    asked = problem(shares(3, K), 0.2)
+    here = newton.solve(Chunks(cost), asked)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster),
+    ):
+        there = newton.solve(Chunks(cost), asked)
+    assert there.passes == here.passes
+    assert there.potentials == pytest.approx(here.potentials, abs=1e-9)
