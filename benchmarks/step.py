@@ -89,7 +89,9 @@ def _compared(
     plain = Source(source.windows, source.rasters[:1])
     trained = _trained(params)
     schedule = Schedule(round=1, steps=100_000, **params.train.model_dump(exclude={"balance"}))
-    run = Training(trained, make(name, **params.train_round.settings()), schedule, where)
+    calm = dict.fromkeys(HEADS, 1.0)
+    method = make(name, **params.train_round.settings(), temperatures=calm)
+    run = Training(trained, method, schedule, where)
     run.step = schedule.steps // 2  # past the ramp
     if compiled:
         run.student.compile()

@@ -3,6 +3,7 @@
 The paper's form is not public: this is an own design from its abstract, every part a switch.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -46,15 +47,17 @@ class DLLR(Method):
     masking: what each modality does not show to the student. difference: the surer modality teaches the
     other, most where they differ. cross: each head is taught by the others, softly where they disagree.
     labels: `written` ones of the round, or `refreshed` by the moving average in every step.
+    temperatures: of the heads on labels that did not train them: how sure heads are compares only then.
     """
 
     needs_unlabelled: ClassVar[bool] = True
 
     def __init__(
         self, unlabelled_weight: float, *, masking: Kind, difference: bool, cross: bool,
-        labels: Literal["written", "refreshed"],
+        labels: Literal["written", "refreshed"], temperatures: Mapping[str, float],
     ) -> None:  # fmt: skip
         super().__init__()
+        self.temperatures = dict(temperatures)
         self.unlabelled_weight = unlabelled_weight
         self.masking: Kind = masking
         self.difference, self.cross, self.labels = difference, cross, labels
@@ -66,7 +69,10 @@ class DLLR(Method):
         with torch.no_grad():
             features = step.teacher.encode(*seen)
             logits = step.teacher.decode(features, seen.size)
-            target = {head: logits[head].float().softmax(1) for head in WEIGHTS}
+            target = {
+                head: (logits[head].float() / self.temperatures[head]).softmax(1)
+                for head in WEIGHTS
+            }
         boxes = cutmix.draw(len(seen.valid), seen.valid.shape[-1], step.dice)
         mixed = Views(*cutmix.cutmix(list(unlabelled.views), boxes))
         target = {head: cutmix.paste(p, boxes) for head, p in target.items()}

@@ -45,7 +45,8 @@ def run(
         return
     data = TrainingSet(coregistered, split)
     trained = load(previous / CHECKPOINT)
-    method = make(train_round.method, **train_round.settings())
+    calibrated = read_json(pseudo_labels / SUMMARY)["temperature"]
+    method = make(train_round.method, **train_round.settings(), temperatures=calibrated)
     last = round == len(rounds)
     labelled = data.labelled(with_calibration=last, balance=train.balance)
     unlabelled = data.unlabelled(pseudo_labels) if method.needs_unlabelled else None

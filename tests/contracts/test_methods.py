@@ -27,6 +27,7 @@ DEFAULT: dict[str, Any] = {
     "difference": True,
     "cross": True,
     "labels": "refreshed",
+    "temperatures": {"fused": 1.5, "optical": 2.0, "sar": 0.8},
 }
 
 
