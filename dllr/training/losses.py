@@ -54,9 +54,19 @@ def soft_loss(logits: Tensor, target: Tensor, weight: Tensor, known: Tensor) -> 
     return found
 
 
-class _Segmentation(Function):
-    """One softmax for both losses, and the gradient formed along with them: by automatic differentiation
-    each pass over the logits is three, and on a CPU they cost a tenth of a step."""
+class _Formed(Function):
+    """A loss whose gradient by the logits is formed along with it: by automatic differentiation each pass
+    over the logits is three, and on a CPU they cost a tenth of a step."""
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, above: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * above, None, None, None
+
+
+class _Segmentation(_Formed):
+    """One softmax for both losses."""
 
     @staticmethod
     def forward(
@@ -94,15 +104,9 @@ class _Segmentation(Function):
         ctx.save_for_backward(gradient)
         return loss
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, above: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * above, None, None, None
 
-
-class _Soft(Function):
-    """As above, of one softmax."""
+class _Soft(_Formed):
+    """Cross-entropy against probabilities."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, weight: Tensor, known: Tensor) -> Tensor:
@@ -112,12 +116,6 @@ class _Soft(Function):
         mass = target.sum(1, keepdim=True)
         ctx.save_for_backward(sure.exp_().mul_(mass).sub_(target).mul_(share))
         return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, above: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * above, None, None, None
 
 
 def _precise(logits: Tensor) -> Tensor:

@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BLOCK = 8192  # pixels at a time: what is computed on the way stays in the cache
-REACH = (
-    40.0  # (largest − smallest potential) / ε up to which float32 holds products of exponentials
-)
-FAINT = (
-    -80.0
-)  # logarithm that stands for all below: numbers too small for float32's usual form are slow
+# Range of what potentials have moved, over ε, up to which float32 holds what is multiplied.
+REACH = 40.0
+# Logarithm that stands for all below: numbers too small for float32's usual form are slow.
+FAINT = -80.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def moments(
     cost: Tensor, mass: Tensor | None, potentials: NDArray[np.float64], epsilon: float
 ) -> Moments:
     """The sums over pixels that are gone over once, in the domain of logarithms: any ε, any range."""
-    one = torch.ones(len(potentials), device=cost.device)
+    one = cost.new_ones(len(potentials))
     parts = []
     for here in _slices(len(cost)):
         scores = _scores(cost[here], potentials, epsilon)

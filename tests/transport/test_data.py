@@ -64,7 +64,7 @@ def test_what_is_formed_once_serves_all_potentials(v: list[float], epsilon: floa
     data.look(np.zeros(K), epsilon)
     near, anew = data.look(0.1 * to, epsilon), data.look(to, epsilon)
     for found, potentials in ((near, 0.1 * to), (anew, to)):
-        wanted = moments(few, None, potentials, epsilon)
+        wanted = moments(few.double(), None, potentials, epsilon)
         assert found.columns == pytest.approx(wanted.columns, rel=1e-4, abs=1e-4)
         assert found.value == pytest.approx(wanted.value, rel=1e-5, abs=1e-3)
 
