@@ -95,10 +95,13 @@ def write_strips(
             target.write(values, window=window)
 
 
-def read_indices(path: Path) -> NDArray[np.uint8]:
-    """The first band (H, W) of a raster of class indices, roles or weights."""
+def read_indices(path: Path, window: Window | None = None) -> NDArray[np.uint8]:
+    """The first band (H, W) of a raster of class indices, roles or weights, or a window of it, which may
+    reach over its edge: there it is 255."""
     with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(1)
+        values: NDArray[np.uint8] = source.read(
+            1, window=window, boundless=window is not None, fill_value=IGNORE
+        )
         return values
 
 

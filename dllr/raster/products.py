@@ -17,4 +17,7 @@ KEPT = "kept.pt"  # train_round: network of the round before, where this one was
 CLASS_NAMES = "classes"  # coregister: tag of a label raster, class names in the order of indices
 PSEUDO_CLASS = "class.tif"  # pseudo_label: class of each pixel
 PSEUDO_WEIGHT = "weight.tif"  # pseudo_label: how much it is trusted
+PSEUDO_LEVEL = "level.tif"  # pseudo_label: what changed the teacher's opinion of it
+LEDGER = "ledger.parquet"  # pseudo_label, train_round: rules compared where the truth is known
+SAMPLE = "sample.parquet"  # pseudo_label, train_round: labels of a sample of pixels, rule by rule
 LABELS_SUMMARY = "labels.json"  # train_round: summary of the pseudo-labels it was trained on

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dllr.report.page import count, percent, rounds
 from dllr.report.registration import worst_precision
+from dllr.transport.ledger import EVERY
 
 HEADS = ("fused", "optical", "sar")
 FACTS = {  # column of the index → its title
@@ -238,3 +239,21 @@ def limits(
     )
     said.append("Pictures are thinned and stretched for the eye. Scores are taken on all pixels.")
     return said
+
+
+def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
+    """`rows`: round, rule, whether its labels were used, and `scores`: coverage, accuracy and mIoU on the
+    calibration fold, then on unlabelled pixels where `oracle` says that any class of theirs is known."""
+    whole = ledger[ledger["class"] == EVERY].astype({"round": int})
+    oracle = bool(((whole["set"] == "oracle") & (whole["pixels"] > 0)).any())
+    places = ["calibration", "oracle"] if oracle else ["calibration"]
+    rows = []
+    for (number, rule), group in whole.groupby(["round", "rule"], sort=False):
+        of = {row["set"]: row for row in group.to_dict("records")}
+        found = [
+            float(value) if pd.notna(value := of[place][name]) else None
+            for place in places
+            for name in ("coverage", "accuracy", "miou")
+        ]
+        rows.append({"round": number, "rule": rule, "used": rule == "reassigned", "scores": found})
+    return {"rows": rows, "oracle": oracle}

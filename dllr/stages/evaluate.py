@@ -18,9 +18,19 @@ from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
 from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, read_indices
-from dllr.raster.products import CHECKPOINT, GUARD, HISTORY, LABELS_SUMMARY, ROLES
+from dllr.raster.products import (
+    CHECKPOINT,
+    GUARD,
+    HISTORY,
+    LABELS_SUMMARY,
+    LEDGER,
+    ROLES,
+    SAMPLE,
+)
 from dllr.raster.roles import Role
+from dllr.transport.ledger import COLUMNS, Truth, entries
 
+PLACE = ["scene", "row", "column"]  # of a sampled pixel; its other columns are rules
 SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
 Matrices = dict[tuple[str, str, str], NDArray[np.int64]]  # (head, split, scene) → (K, K)
 
@@ -36,7 +46,7 @@ def run(
     evaluate: Evaluate,
 ) -> None:
     """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
-    class shares of the pseudo-labels, and the selected round's checkpoint into `out`.
+    class shares and ledger of the pseudo-labels, and the selected round's checkpoint into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
@@ -69,6 +79,7 @@ def run(
     _write_csv(out / "confusion.csv", _pairs(_sum(counted[selected], "fused", "test"), names))
     _write_csv(out / HISTORY, pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]))
     _write_csv(out / "marginals.csv", _marginals(trained, rounds))
+    _write_csv(out / "ledger.csv", _ledger(trained, rounds, split, labels, names))
     write_json(out / "selection.json", chosen | {"validation_miou": validation})
     write_json(out / "metrics.json", {"classes": names, **chosen, "rounds": rated})
 
@@ -145,6 +156,38 @@ def _marginals(trained: Path, rounds: dict[str, int]) -> pd.DataFrame:
             shares = {kind: summary[kind][name] for kind in ("target", "before", "after")}
             rows.append({"round": int(number), "class": name, **shares})
     return pd.DataFrame(rows, columns=["round", "class", "target", "before", "after"])
+
+
+def _ledger(
+    trained: Path, rounds: dict[str, int], split: Path, labels: Path, names: list[str]
+) -> pd.DataFrame:
+    """The rounds' ledgers, and the same rules on sampled pixels without a label in the budget whose class
+    is known all the same: rows of the set `oracle`, which nothing in training reads."""
+    found = []
+    for number in rounds:
+        if not (trained / number / LEDGER).exists():  # of a skipped round
+            continue
+        found.append(pd.read_parquet(trained / number / LEDGER))
+        sample = pd.read_parquet(trained / number / SAMPLE)
+        known, tile = np.full(len(sample), IGNORE, np.uint8), np.zeros(len(sample), np.int64)
+        for n, (scene, rows) in enumerate(sample.groupby("scene", sort=True)):
+            if not (path := labels / f"{scene}.tif").exists():
+                continue
+            at = rows["row"].to_numpy(), rows["column"].to_numpy()
+            free = read_indices(split / ROLES / path.name)[at] == Role.UNLABELLED
+            known[rows.index] = np.where(free, read_indices(path)[at], IGNORE)
+            tile[rows.index] = n
+        taken = known != IGNORE
+        rules = {
+            name: sample[name].to_numpy()[taken] for name in sample.columns if name not in PLACE
+        }
+        truth = Truth(known[taken], tile[taken], len(names))
+        found.append(pd.DataFrame(entries(truth, rules, names, round=int(number), set="oracle")))
+    return (
+        pd.concat(found, ignore_index=True)
+        if found
+        else pd.DataFrame(columns=["round", "set", *COLUMNS])
+    )
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -1,109 +1,68 @@
 """Stage `pseudo_label`: the teacher's scores become labels by optimal transport of pixels to classes."""
 
+from functools import partial as bound
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import dask.array
 import numpy as np
 import pandas as pd
-import rasterio
 import torch
+from dask.delayed import delayed
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from tqdm.auto import tqdm
 
 from dllr.errors import TransportError
-from dllr.evaluation.temperature import temperature
-from dllr.execution import device
 from dllr.files import atomic_dir, read_json, write_json
-from dllr.models.checkpoint import load
 from dllr.models.network import HEADS
-from dllr.models.predict import BATCH, logits, window_logits
 from dllr.params.pseudo_label import PseudoLabel
-from dllr.raster.arrays import SceneArrays, open_arrays
+from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, raster_writer, read_indices, rgb
+from dllr.raster.parallel import over_scenes
 from dllr.raster.products import (
     CHECKPOINT,
     GUARD,
     LABELS,
+    LEDGER,
     PSEUDO_CLASS,
+    PSEUDO_LEVEL,
     PSEUDO_WEIGHT,
     ROLES,
+    SAMPLE,
     SUMMARY,
     WINDOWS,
 )
-from dllr.raster.roles import Role
-from dllr.raster.windows import Box, boxes
+from dllr.stages.judging import Judgement, judged, sensitivity
+from dllr.stages.population import Population
+from dllr.stages.teaching import Judged, Teacher
 from dllr.transport import solve
-from dllr.transport.data import Dense
-from dllr.transport.problem import Problem, Solution, assign, check
-from dllr.transport.scores import certainty, cost
-
-WEIGHTS = {"fused": 0.5, "optical": 0.25, "sar": 0.25}  # of the heads in a pixel's score
-SAMPLED_SIDE = 16  # the sample takes 16 × 16 pixels of a window: many windows, few pixels of each
-TRAIN = (Role.UNLABELLED, Role.LABELLED, Role.CALIBRATION)
-
-
-class Pixels(NamedTuple):
-    """Logits (M, N, K) of the heads, which of them saw data (M, N), and labels (N,), 255 = none."""
-
-    logits: NDArray[np.float32]
-    seen: NDArray[np.bool_]
-    label: NDArray[np.uint8]
-
-
-class Teacher:
-    """The previous round's teacher: what it thinks a pixel costs each class, once calibrated."""
-
-    def __init__(self, checkpoint: Path) -> None:
-        self.trained = load(checkpoint)
-        self.device = device()
-        self.network = self.trained.teacher.to(self.device)
-        self.classes = self.trained.classes
-        self.temperatures = np.ones(len(HEADS))
-        self._weights = np.array([WEIGHTS[head] for head in HEADS])
-
-    def calibrate(self, fold: Pixels) -> None:
-        """One temperature a head, from labels that did not train it."""
-        for m in range(len(HEADS)):
-            usable = fold.seen[m] & (fold.label != IGNORE)
-            self.temperatures[m] = temperature(
-                fold.logits[m][usable], fold.label[usable].astype(np.int64)
-            )
-
-    def cost(self, pixels: Pixels) -> NDArray[np.float32]:
-        return cost(pixels.logits, self.temperatures, self._weights, pixels.seen)
-
-    def look(
-        self, scenes: dict[str, SceneArrays], windows: pd.DataFrame, labels: Path | None, step: int
-    ) -> Pixels:
-        """Every step-th pixel with data of the windows, row by row and column by column."""
-        found = []
-        grid = (slice(step // 2, None, step),) * 2
-        for first in range(0, len(windows), BATCH):
-            here = boxes(windows.iloc[first : first + BATCH])
-            size = self.trained.size
-            crops = [scenes[box.scene].crop(box.y, box.x, size, size) for box in here]
-            values = window_logits(self.trained, self.network, crops, self.device)
-            for box, crop, z in zip(here, crops, values, strict=True):
-                label = _cut(labels / f"{box.scene}.tif", box, size)[grid] if labels else None
-                found.append(_pixels(z[..., *grid], crop.valid[:, *grid], label))
-        if not found:
-            empty = np.zeros((len(HEADS), 0, len(self.classes)), np.float32)
-            return Pixels(empty, np.zeros((len(HEADS), 0), bool), np.zeros(0, np.uint8))
-        parts = zip(*found, strict=True)
-        return Pixels(
-            *(np.concatenate(part, axis=-2 if i == 0 else -1) for i, part in enumerate(parts))
-        )
+from dllr.transport.data import Chunks, Data, Dense
+from dllr.transport.partial import partial, reassign, widened
+from dllr.transport.problem import Solution
+from dllr.workcache import content, work_dir
 
 
 def run(
-    *, coregistered: Path, split: Path, teacher: Path, out: Path, pseudo_label: PseudoLabel
+    *,
+    coregistered: Path,
+    superpixels: Path,
+    split: Path,
+    teacher: Path,
+    out: Path,
+    round: int,
+    rounds: dict[str, int],
+    pseudo_label: PseudoLabel,
 ) -> None:
-    """Write `out`/<scene>/class.tif and weight.tif (0–255) of the training scenes, and summary.json.
+    """Write `out`/<scene>/class.tif, weight.tif (0–255) and level.tif of the training scenes,
+    ledger.parquet, sample.parquet and summary.json.
 
-    The transport is solved on a sample of the training pixels, and its potentials are applied to all.
-    Pixels outside the training split, or without data, have class 255 and weight 0. Where the guard has
-    ended the rounds there is nothing to label: the summary says so, and nothing else is written.
+    Pixels outside the training split, without data, or not among the labelled share have class 255 and
+    weight 0. level.tif tells what changed the teacher's opinion: 0 nothing, 1 the superpixels, 2 the
+    class shares. Where the guard has ended the rounds there is nothing to label: the summary says so, and
+    nothing else is written.
+
+    The teacher's scores of a finished scene survive a crash in the work cache.
     """
     if read_json(teacher / GUARD)["verdict"] != "kept":
         with atomic_dir(out) as folder:
@@ -111,100 +70,161 @@ def run(
         return
     windows = pd.read_parquet(split / WINDOWS)
     windows = windows[windows["split"] == "train"]
-    scenes = {name: open_arrays(coregistered / name) for name in sorted(windows["scene"].unique())}
+    names = sorted(windows["scene"].unique())
+    arrays = {name: open_arrays(coregistered / name) for name in names}
     oracle = Teacher(teacher / CHECKPOINT)
-    held_back = windows[windows["labelled"] == "calibration"]
-    oracle.calibrate(oracle.look(scenes, held_back, split / LABELS, step=2))
-    many = max(1, pseudo_label.sample // SAMPLED_SIDE**2)
-    spread = np.unique(np.linspace(0, len(windows) - 1, many).round().astype(int))
-    sample = oracle.look(
-        scenes, windows.iloc[spread], None, step=oracle.trained.size // SAMPLED_SIDE
+    fold = windows[windows["labelled"] == "calibration"]
+    oracle.calibrate(arrays, fold, split / LABELS)
+    work = work_dir(
+        "pseudo_label",
+        content(coregistered, pattern="*/record.json"),
+        content(split, superpixels, teacher),
+        pseudo_label.overlap,
     )
-    target = _target(split, list(scenes), len(oracle.classes), pseudo_label.smoothing)
-    price = oracle.cost(sample)
-    problem = Problem(target, pseudo_label.epsilon, "relaxed", pseudo_label.rho)
-    check(price, problem)
+    scenes = [
+        oracle.judge(
+            arrays[name],
+            split / ROLES / f"{name}.tif",
+            superpixels / f"{name}.tif",
+            pseudo_label.overlap,
+            work / name,
+        )
+        for name in tqdm(names, desc="pseudo_label: teacher", unit="scene", mininterval=2.0)
+    ]
+    classes = oracle.classes
+    coverage = pseudo_label.covered(round, len(rounds))
+    shares = _shares(split, names, len(classes), pseudo_label.smoothing)
+    population = Population.drawn(
+        scenes, fold, split / LABELS, pseudo_label.sample, pseudo_label.regions
+    )
+    labelled = int((windows["labelled"] != "no").sum())
+    found = judged(population, classes, shares, coverage, labelled, pseudo_label)
+    potentials = found.potentials
+    solved: dict[str, Any] = dict.fromkeys(("residual", "passes", "converged"))
+    if found.levels.shares:
+        solution = _solution(scenes, population, shares, coverage, found, pseudo_label)
+        potentials = solution.potentials
+        solved = {
+            "residual": float(f"{solution.residual:.3g}"),
+            "passes": solution.passes,
+            "converged": solution.converged,
+        }
+    with atomic_dir(out) as folder:
+        write = bound(
+            _write, folder, potentials=potentials, epsilon=pseudo_label.epsilon,
+            regions=found.levels.regions, colours=rgb(oracle.trained.colours),
+        )  # fmt: skip
+        counts = np.sum(over_scenes(write, scenes, "pseudo_label: labels"), axis=0)
+        found.ledger.insert(0, "round", round)
+        found.ledger.to_parquet(folder / LEDGER, index=False)
+        found.sample.to_parquet(folder / SAMPLE, index=False)
+        summary = {
+            "classes": classes,
+            "temperature": dict(zip(HEADS, oracle.temperatures.round(4).tolist(), strict=True)),
+            "epsilon": pseudo_label.epsilon,
+            "target": _named(classes, shares),
+            "before": _named(classes, counts[0] / counts[0].sum()),
+            "after": _named(classes, counts[1] / counts[1].sum()),
+            "potentials": _named(classes, potentials[:-1]),
+            "unlabelled_potential": _finite(potentials[-1]),
+            "levels": found.evidence,
+            **solved,
+            "coverage": _finite(counts[1].sum() / counts[0].sum()),
+            "flipped": _finite(counts[2].sum() / counts[1].sum()),
+            "pixels": int(counts[0].sum()),
+            "sensitivity": sensitivity(population, classes, shares, coverage, found, pseudo_label),
+        }
+        write_json(folder / SUMMARY, summary)
+
+
+def _solution(
+    scenes: list[Judged],
+    population: Population,
+    shares: NDArray[np.float64],
+    coverage: float,
+    found: Judgement,
+    settings: PseudoLabel,
+) -> Solution:
+    """Of all training pixels, streamed from the work cache; by POT of the sample."""
+    problem = partial(shares, coverage, settings.epsilon, settings.price)
+    data: Data
+    further: dict[str, Any] = {}
+    if settings.solver == "newton":
+        data, further = Chunks(_streamed(scenes, found.levels.regions)), {"start": found.potentials}
+    else:
+        data = Dense(torch.from_numpy(widened(population.sample(found.levels))))
     solution = solve(
-        pseudo_label.solver,
-        Dense(torch.from_numpy(price)),
-        problem,
-        tolerance=pseudo_label.tolerance,
-        max_passes=pseudo_label.max_passes,
-    )
+        settings.solver, data, problem, tolerance=settings.tolerance,
+        max_passes=settings.max_passes, **further,
+    )  # fmt: skip
     if not solution.converged:
         raise TransportError(
             f"the solver's residual is {solution.residual:.2g} after {solution.passes} passes; raise "
             "pseudo_label.max_passes, pseudo_label.tolerance or pseudo_label.epsilon"
         )
-    with atomic_dir(out) as folder:
-        counts = np.zeros((2, len(oracle.classes)), np.int64)
-        for name, scene in tqdm(scenes.items(), desc="pseudo_label", unit="scene", mininterval=2.0):
-            counts += _write(
-                folder / name,
-                scene,
-                read_indices(split / ROLES / f"{name}.tif"),
-                oracle,
-                solution,
-                pseudo_label.overlap,
-            )
-        write_json(folder / SUMMARY, _summary(oracle, target, solution, counts, len(sample.label)))
+    return solution
+
+
+def _streamed(scenes: list[Judged], regions: float) -> dask.array.Array:
+    """Costs (N, K + 1) of all training pixels, a chunk a strip of a scene."""
+
+    def read(scene: Judged, window: Window) -> NDArray[np.float32]:
+        return widened(scene.cost(window, regions))
+
+    chunks = []
+    for scene in scenes:
+        for window in scene.grid.strips():
+            if count := int(scene.wanted(window).sum()):
+                lazy = delayed(read, pure=False)(scene, window)
+                shape = count, scene.classes + 1
+                chunks.append(dask.array.from_delayed(lazy, shape, np.float32))
+    found: dask.array.Array = dask.array.concatenate(chunks)
+    return found
 
 
 def _write(
     folder: Path,
-    scene: SceneArrays,
-    roles: NDArray[np.uint8],
-    teacher: Teacher,
-    solution: Solution,
-    overlap: float,
+    scene: Judged,
+    *,
+    potentials: NDArray[np.float64],
+    epsilon: float,
+    regions: float,
+    colours: dict[int, tuple[int, int, int]],
 ) -> NDArray[np.int64]:
-    """Both rasters of a scene; returns pixels by class, before (argmax) and after transport."""
-    classes = len(teacher.classes)
-    counts = np.zeros((2, classes), np.int64)
-    table = rgb(teacher.trained.colours)
+    """The rasters of a scene; returns pixels by class (3, K): likeliest ones of the teacher, labels, and
+    labels that are not the likeliest."""
+    counts = np.zeros((3, scene.classes), np.int64)
+    place, grid = folder / scene.name, scene.grid
     with (
         raster_writer(
-            folder / PSEUDO_CLASS, scene.grid, bands=1, dtype="uint8", nodata=IGNORE, colours=table
+            place / PSEUDO_CLASS, grid, bands=1, dtype="uint8", nodata=IGNORE, colours=colours
         ) as labels,
-        raster_writer(
-            folder / PSEUDO_WEIGHT, scene.grid, bands=1, dtype="uint8", nodata=0
-        ) as weights,
+        raster_writer(place / PSEUDO_WEIGHT, grid, bands=1, dtype="uint8", nodata=0) as weights,
+        raster_writer(place / PSEUDO_LEVEL, grid, bands=1, dtype="uint8", nodata=IGNORE) as levels,
     ):
-        for y, z in logits(teacher.trained, teacher.network, scene, overlap, teacher.device):
-            rows = slice(y, y + z.shape[2])
-            window = Window(0, y, scene.grid.width, z.shape[2])
-            valid = np.asarray(scene.valid[:, rows])
-            wanted = valid.any(axis=0) & np.isin(roles[rows], TRAIN)
-            label = np.full(wanted.shape, IGNORE, np.uint8)
-            weight = np.zeros(wanted.shape, np.uint8)
-            if wanted.any():
-                price = teacher.cost(_pixels(z, valid, None, wanted))
-                plan = assign(price, solution)
-                label[wanted] = plan.argmax(axis=1)
-                weight[wanted] = np.rint(255 * certainty(plan))
-                for kind, chosen in enumerate((price.argmin(axis=1), label[wanted])):
-                    counts[kind] += np.bincount(chosen, minlength=classes)
-            labels.write(label[None], window=window)
-            weights.write(weight[None], window=window)
+        for window in grid.strips():
+            wanted = scene.wanted(window)
+            likeliest = scene.cost(window, 0.0).argmin(axis=1)
+            price = scene.cost(window, regions)
+            done = reassign(price, potentials, epsilon)
+            level = np.where(price.argmin(axis=1) != likeliest, 1, 0)
+            level = np.where(done.label != price.argmin(axis=1), 2, level)
+            kept = done.covered
+            for target, values, missing in (
+                (labels, np.where(kept, done.label, IGNORE), IGNORE),
+                (weights, np.where(kept, np.rint(255 * done.weight), 0), 0),
+                (levels, np.where(kept, level, IGNORE), IGNORE),
+            ):
+                strip = np.full(wanted.shape, missing, np.uint8)
+                strip[wanted] = values
+                target.write(strip[None], window=window)
+            flipped = done.label[kept & (done.label != likeliest)]
+            for row, said in zip(counts, (likeliest, done.label[kept], flipped), strict=True):
+                row += np.bincount(said, minlength=scene.classes)
     return counts
 
 
-def _pixels(
-    z: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    label: NDArray[np.uint8] | None,
-    wanted: NDArray[np.bool_] | None = None,
-) -> Pixels:
-    """Logits (M, K, h, w) and validity (2, h, w) as rows of pixels; by default those with data."""
-    keep = valid.any(axis=0) if wanted is None else wanted
-    optical, sar = valid[:, keep]
-    seen = {"fused": np.ones_like(optical), "optical": optical, "sar": sar}
-    rows = np.moveaxis(z[:, :, keep], 1, 2)
-    known = np.full(len(optical), IGNORE, np.uint8) if label is None else label[keep]
-    return Pixels(rows, np.stack([seen[head] for head in HEADS]), known)
-
-
-def _target(split: Path, names: list[str], classes: int, smoothing: float) -> NDArray[np.float64]:
+def _shares(split: Path, names: list[str], classes: int, smoothing: float) -> NDArray[np.float64]:
     """Class shares of the labelled pixels, mixed with uniform ones; a class never seen keeps 0."""
     counts = np.zeros(classes, np.int64)
     for name in names:
@@ -217,35 +237,9 @@ def _target(split: Path, names: list[str], classes: int, smoothing: float) -> ND
     return mixed
 
 
-def _summary(
-    teacher: Teacher,
-    target: NDArray[np.float64],
-    solution: Solution,
-    counts: NDArray[np.int64],
-    sample: int,
-) -> dict[str, Any]:
-    def named(values: NDArray[Any]) -> dict[str, float | None]:
-        pairs = zip(teacher.classes, values.tolist(), strict=True)
-        return {name: round(v, 6) if np.isfinite(v) else None for name, v in pairs}
-
-    before, after = counts / counts[0].sum()
-    return {
-        "classes": teacher.classes,
-        "temperature": dict(zip(HEADS, teacher.temperatures.round(4).tolist(), strict=True)),
-        "target": named(target),
-        "before": named(before),
-        "after": named(after),
-        "potentials": named(solution.potentials),
-        "residual": float(f"{solution.residual:.3g}"),
-        "passes": solution.passes,
-        "converged": solution.converged,
-        "pixels": int(counts[0].sum()),
-        "sample": sample,
-    }
+def _named(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:
+    return {name: _finite(v) for name, v in zip(classes, values.tolist(), strict=True)}
 
 
-def _cut(path: Path, box: Box, size: int) -> NDArray[np.uint8]:
-    with rasterio.open(path) as source:
-        window = Window(box.x, box.y, size, size)
-        values: NDArray[np.uint8] = source.read(1, window=window, boundless=True, fill_value=IGNORE)
-        return values
+def _finite(value: float) -> float | None:
+    return float(f"{value:.6f}") if np.isfinite(value) else None

@@ -74,6 +74,7 @@ def run(
     by_scene = _named(evaluation / "confusion_by_scene.csv")
     confusion = _named(evaluation / "confusion.csv")
     marginals = _named(evaluation / "marginals.csv")
+    ledger = _named(evaluation / "ledger.csv")
     history = pd.read_csv(evaluation / HISTORY)
 
     names: list[str] = metrics["classes"]
@@ -137,6 +138,7 @@ def run(
             {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
             for number in _without(skipped, rounds)
         ],
+        ledger=tables.ledger_rows(ledger),
         transport_charts=charts.of_marginals(marginals),
         pictures=[
             _picture(
@@ -187,7 +189,7 @@ def _without(skipped: Sequence[int], by_round: Mapping[str, Any]) -> dict[str, A
 
 def _named(path: Path) -> pd.DataFrame:
     """A table whose names stay names, also where they read like numbers or like missing values."""
-    names = ("scene", "actual", "predicted", "class", "head", "split")
+    names = ("scene", "actual", "predicted", "class", "head", "split", "set", "rule")
     table = pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False)
     for column in table.columns.difference(list(names)):
         table[column] = pd.to_numeric(table[column], errors="coerce")

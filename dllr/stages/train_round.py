@@ -11,7 +11,16 @@ from dllr.models import encoders
 from dllr.models.checkpoint import load, save
 from dllr.params.train import Train
 from dllr.params.train_round import TrainRound
-from dllr.raster.products import CHECKPOINT, GUARD, HISTORY, KEPT, LABELS_SUMMARY, SUMMARY
+from dllr.raster.products import (
+    CHECKPOINT,
+    GUARD,
+    HISTORY,
+    KEPT,
+    LABELS_SUMMARY,
+    LEDGER,
+    SAMPLE,
+    SUMMARY,
+)
 from dllr.training import guard, together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
@@ -32,8 +41,8 @@ def run(
     train_round: TrainRound,
     watch: Callable[[Path], None],
 ) -> None:
-    """Write `out`/checkpoint.pt, history.csv, guard.json and labels.json (what its pseudo-labels were
-    made of).
+    """Write `out`/checkpoint.pt, history.csv and guard.json; labels.json, ledger.parquet and
+    sample.parquet tell what its pseudo-labels were made of.
 
     The calibration fold joins the labelled windows in the last round only: until then it must not
     have trained the teacher it calibrates. A round that loses more than `train_round.guard` on
@@ -70,6 +79,8 @@ def run(
             save(folder / CHECKPOINT, trained)
             write_history(folder / HISTORY, history)
             link_or_copy(pseudo_labels / SUMMARY, folder / LABELS_SUMMARY)
+            for name in (LEDGER, SAMPLE):
+                link_or_copy(pseudo_labels / name, folder / name)
             write_json(folder / GUARD, verdict)
             if verdict["verdict"] == "lost":
                 link_or_copy(previous / CHECKPOINT, folder / KEPT)

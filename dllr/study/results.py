@@ -6,20 +6,32 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.stats import t
 
 from dllr.files import atomic_file, file_digest, read_json
 from dllr.study.description import Cell, Study
 from dllr.study.worktree import LOCK
+from dllr.transport.ledger import EVERY
 
 METRICS = Path("results/evaluation/metrics.json")
+LEDGER = Path("results/evaluation/ledger.csv")
 SCORES = {"miou": "mIoU", "oa": "OA", "f1": "F1", "kappa": "kappa"}
+MEASURES = {"accuracy": "accuracy by class", "miou": "mIoU"}  # of pseudo-labels
+SETS = {"calibration": "calibration fold", "oracle": "unlabelled pixels"}
+LABELS_NOTE = (
+    "Every rule labels the same share of the pixels of the same teacher, in the last round; intervals hold "
+    "95 % of the mean difference by Student's t over the cells."
+)
+REASSIGNED = "reassigned"  # the rule of the project's own labels
 HEAD = "fused"  # the head that maps, hence the one in the summary
 
 
 def scores(cell: Cell, folder: Path, recipe: str, revision: str) -> list[dict[str, Any]]:
     """One row for each round and head of a finished cell, with what it was made by: its recipe, the
-    commit, the digest of its dvc.lock."""
+    commit, the digest of its dvc.lock. Those of the head that maps also have how right each rule's
+    pseudo-labels are, `labels/<set>/<measure>/<rule>`."""
     metrics = read_json(folder / METRICS)
+    labels = _labels(folder / LEDGER)
     made = file_digest(folder / LOCK)[:16]
     varied = {key: _plain(value) for key, value in cell.varied.items()}
     return [
@@ -31,6 +43,7 @@ def scores(cell: Cell, folder: Path, recipe: str, revision: str) -> list[dict[st
             "selected": int(number) == metrics["selected_round"],
             **{name: found[name] for name in SCORES},
             **{f"iou/{name}": found["iou"][name] for name in metrics["classes"]},
+            **(labels.get(int(number), {}) if head == HEAD else {}),
             "recipe": recipe,
             "commit": revision[:12],
             "dvc_lock": made,
@@ -38,6 +51,18 @@ def scores(cell: Cell, folder: Path, recipe: str, revision: str) -> list[dict[st
         for number, heads in metrics["rounds"].items()
         for head, found in heads.items()
     ]
+
+
+def _labels(path: Path) -> dict[int, dict[str, float]]:
+    """By round, what its ledger says of all classes together."""
+    ledger = pd.read_csv(path)
+    found: dict[int, dict[str, float]] = {}
+    for row in ledger[ledger["class"] == EVERY].to_dict("records"):
+        for measure in MEASURES:
+            if pd.notna(row[measure]):
+                name = f"labels/{row['set']}/{measure}/{row['rule']}"
+                found.setdefault(row["round"], {})[name] = row[measure]
+    return found
 
 
 def kept(path: Path, recipes: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
@@ -96,6 +121,7 @@ def _write_page(path: Path, study: Study, cells: int, failed: Mapping[str, str])
         f"Test split, {HEAD} head, %: mean ± standard deviation over the seeds (n − 1 in the "
         "denominator). *warm-up* is round 0, *last round* the last one of params; the other scores are "
         "those of the round that was selected on validation.",
+        *_labels_page(study, made),
     ]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -117,6 +143,45 @@ def _table(study: Study, table: pd.DataFrame) -> Iterator[str]:
         chosen = group[group["selected"]]
         means = [_mean(chosen[name]) for name in [*SCORES, *classes]]
         yield _line([*map(str, values), str(len(chosen)), _mean(first), _mean(last), *means])
+
+
+def _labels_page(study: Study, table: pd.DataFrame) -> Iterator[str]:
+    """How right the pseudo-labels of the last round are, rule by rule, where the ledger knows."""
+    from dllr.transport.rivals import RULES  # brings torch with it
+
+    table = table[(table["head"] == HEAD) & (table["round"] == table["round"].max())]
+    every = [str(name) for name in table]
+    for place, title in SETS.items():
+        for measure, words in MEASURES.items():
+            start = f"labels/{place}/{measure}/"
+            columns = [name for name in every if name.startswith(start)]
+            if not columns:
+                continue
+            yield from ("", f"## Pseudo-labels, {title}: {words}", "")
+            rules = [name.removeprefix(start) for name in columns]
+            yield _line(
+                [*study.values, "cells", *rules, f"{REASSIGNED} over the best of the others"]
+            )
+            yield _line(["---"] * len(study.values) + ["---:"] * (len(rules) + 2))
+            keys = list(study.values)
+            groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
+            for values, group in groups:
+                rivals = [c for c in columns if c.removeprefix(start) in RULES]
+                best = max(rivals, key=lambda name: group[name].mean())
+                apart = (group[start + REASSIGNED] - group[best]).dropna()
+                means = [_mean(group[name]) for name in columns]
+                said = f"{_interval(apart)} over {best.removeprefix(start)}"
+                yield _line([*map(str, values), str(len(group)), *means, said])
+            yield from ("", LABELS_NOTE)
+
+
+def _interval(differences: Any) -> str:
+    """Mean difference in points with its 95 % interval."""
+    values = 100 * differences
+    if len(values) < 2:
+        return f"{values.mean():+.1f}"
+    reach = t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5
+    return f"{values.mean():+.1f} ({values.mean() - reach:+.1f} to {values.mean() + reach:+.1f})"
 
 
 def _mean(column: Any) -> str:

@@ -210,12 +210,12 @@ def rows_of(page: str, name: str) -> list[str]:
 
 
 def test_rows_have_as_many_cells_as_heads(page: str) -> None:
-    for name, cells in (("scores", {8}), ("transport", {7})):
+    for name, cells in (("scores", [{8}, {8}]), ("transport", [{9}, {8}])):
         tables = re.findall(r"<table.*?</table>", section(page, name), flags=re.DOTALL)
         found = [
             {len(re.findall("<t[hd] ?", row)) for row in table.split("<tr")[1:]} for table in tables
         ]
-        assert found == [cells] * len(tables)
+        assert found == cells
 
 
 def test_the_guard_shows_what_it_read(page: str) -> None:
@@ -268,7 +268,7 @@ def test_a_skipped_round_has_neither_curves_nor_labels_nor_a_place_in_charts(sto
     assert "None were made for rounds 3 and 4: they were skipped." in text(
         section(stopped, "transport")
     )
-    assert [row.split()[0] for row in rows_of(stopped, "transport")] == ["1", "2"]
+    assert {row.split()[0] for row in rows_of(stopped, "transport")} == {"1", "2"}
     assert "Labels of round 2" in stopped and "Labels of round 3" not in stopped
 
 

@@ -52,8 +52,8 @@ def rounds(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811
         )
         for r in (1, 2, 3):
             stage(
-                f"pseudo_label --coregistered {R}/coregistered --split {R}/split "
-                f"--teacher {R}/rounds/{r - 1} --out {R}/pseudo_labels/{r}"
+                f"pseudo_label --coregistered {R}/coregistered --superpixels {R}/superpixels --split "
+                f"{R}/split --teacher {R}/rounds/{r - 1} --out {R}/pseudo_labels/{r} --round {r}"
             )
             stage(
                 f"train_round --coregistered {R}/coregistered --split {R}/split --pseudo-labels "

@@ -49,7 +49,12 @@ def test_a_grid_is_run_once_gathered_and_extended(project: Project) -> None:
     assert table["dvc_lock"].nunique() == 4
     # 2 tiles: 7 % and 17 %, hence 12 ± 7.1
     assert "| 2 | 2 | 7.0 ± 7.1 | 12.0 ± 7.1 |" in summary
-    assert summary.splitlines()[0] in project.table.with_suffix(".md").read_text()
+    page = project.table.with_suffix(".md").read_text()
+    assert summary.splitlines()[0] in page
+    assert (
+        "| 2 | 2 | 30.0 ± 0.0 | 40.0 ± 0.0 | 50.0 ± 0.0 | +10.0 (+10.0 to +10.0) over threshold |"
+        in page
+    )
 
     made = project.table.read_bytes()
     (project.root / "README.md").write_text("a later commit\n")

@@ -1,0 +1,163 @@
+"""Which levels of reassignment a round keeps, and the ledger that compares them with what others do."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from dllr.params.pseudo_label import PseudoLabel
+from dllr.raster.grid import IGNORE
+from dllr.stages.population import Levels, Population
+from dllr.transport import solve
+from dllr.transport.data import Dense
+from dllr.transport.ledger import Gain, Labels, entries
+from dllr.transport.partial import partial, reassign, surest, widened
+from dllr.transport.rivals import RULES, Ranked
+
+log = logging.getLogger(__name__)
+
+REASSIGNED = "reassigned"  # the rule that the round's labels follow: the levels that were kept
+HELD_OUT = "calibration"  # set of the ledger: labelled pixels that did not train the teacher
+STEEP = 4.0  # labels that change for each that must, from which on the user is warned
+FEWEST = 12  # labelled windows below which a fold tells nothing, and every level stands
+
+
+class Judgement(NamedTuple):
+    """levels: those kept. potentials: (K + 1,) of the sample, for these. evidence: by level, whether it
+    was kept, its gain on the fold and how probable that is. ledger, sample: tables of the outputs."""
+
+    levels: Levels
+    potentials: NDArray[np.float64]
+    evidence: dict[str, dict[str, Any]]
+    ledger: pd.DataFrame
+    sample: pd.DataFrame
+
+
+def judged(
+    population: Population,
+    names: Sequence[str],
+    shares: NDArray[np.float64],
+    coverage: float,
+    labelled: int,
+    settings: PseudoLabel,
+) -> Judgement:
+    """Try the levels on the fold, one after the other, and fill the ledger.
+
+    Of fewer than FEWEST labelled windows nothing is asked: all levels of the settings stand.
+    """
+    count = len(population.place)
+    probability, wanted = torch.from_numpy(np.exp(-population.raw)), torch.from_numpy(shares)
+    rules = {
+        name: _covered(rule(probability, wanted.float()), count, coverage)
+        for name, rule in RULES.items()
+    }
+
+    def tried(levels: Levels) -> Labels:
+        potentials = lift(population, shares, coverage, levels, settings)
+        done = reassign(population.cost(levels), potentials, settings.epsilon)
+        label, rank = (torch.from_numpy(values) for values in (done.label, done.rank))
+        return _covered(Ranked(label, rank), count, coverage)
+
+    levels, kept = Levels(0.0, shares=False), list[str]()
+    here, evidence = tried(levels), dict[str, dict[str, Any]]()
+    for name in ("shares", "regions"):
+        if not getattr(settings, name):
+            continue
+        candidate = (
+            levels._replace(shares=True)
+            if name == "shares"
+            else levels._replace(regions=settings.regions)
+        )
+        there = rules[" + ".join([*kept, name])] = tried(candidate)
+        gain = population.truth.gain(there[count:], here[count:])
+        judge = gain if labelled >= FEWEST else None
+        holds = judge is None or judge.probability >= settings.gate
+        evidence[name] = {"kept": holds, "judged": judge is not None, **_digits(gain)}
+        if holds:
+            levels, here = candidate, there
+            kept.append(name)
+    rules[REASSIGNED] = here
+    ledger = entries(
+        population.truth, {n: x[count:] for n, x in rules.items()}, names, set=HELD_OUT
+    )
+    sample = population.place.assign(**{n: x[:count] for n, x in rules.items()})
+    potentials = lift(population, shares, coverage, levels, settings)
+    return Judgement(levels, potentials, evidence, pd.DataFrame(ledger), sample)
+
+
+def _digits(gain: Gain | None) -> dict[str, float | None]:
+    if gain is None:
+        return dict.fromkeys(Gain._fields)
+    return {name: round(value, 6) for name, value in gain._asdict().items()}
+
+
+def lift(
+    population: Population,
+    shares: NDArray[np.float64],
+    coverage: float,
+    levels: Levels,
+    settings: PseudoLabel,
+) -> NDArray[np.float64]:
+    """Potentials (K + 1,) on the sample."""
+    cost = population.sample(levels)
+    if not levels.shares:
+        return surest(cost, coverage)
+    problem = partial(shares, coverage, settings.epsilon, settings.price)
+    data = Dense(torch.from_numpy(widened(cost)))
+    return solve(
+        settings.solver, data, problem, tolerance=1e-4, max_passes=settings.max_passes
+    ).potentials
+
+
+def sensitivity(
+    population: Population,
+    names: Sequence[str],
+    shares: NDArray[np.float64],
+    coverage: float,
+    found: Judgement,
+    settings: PseudoLabel,
+) -> dict[str, dict[str, float]]:
+    """Share of the sample whose label changes when the share of one class is halved or doubled, by class;
+    empty where shares do not decide."""
+    answers: dict[str, dict[str, float]] = {}
+    if not found.levels.shares:
+        return answers
+    cost = population.sample(found.levels)
+
+    def labels(wanted: NDArray[np.float64]) -> Labels:
+        potentials = lift(population, wanted, coverage, found.levels, settings)
+        done = reassign(cost, potentials, settings.epsilon)
+        return np.where(done.covered, done.label, IGNORE).astype(np.uint8)
+
+    usual = labels(shares)
+    for k in np.flatnonzero(shares).tolist():
+        answers[names[k]] = {}
+        for word, factor in (("halved", 0.5), ("doubled", 2.0)):
+            other = shares * np.where(np.arange(len(shares)) == k, factor, 1)
+            other /= other.sum()
+            changed = float((labels(other) != usual).mean())
+            answers[names[k]][word] = round(changed, 6)
+            # As many labels as mass that moves must change, and coverage moves with it.
+            if changed > STEEP * (moved := coverage * np.abs(other - shares).sum() / 2):
+                log.warning(
+                    "pseudo_label: with the share of %s %s %.1f %% of the labels change, where %.1f %% of "
+                    "the mass moves: the labels hang on that share; label more tiles, or lower "
+                    "pseudo_label.coverage",
+                    names[k], word, 100 * changed, 100 * moved,
+                )  # fmt: skip
+    return answers
+
+
+def _covered(ranked: Ranked, sample: int, coverage: float) -> Labels:
+    """The labels of the highest ranks: their share of the first `sample` pixels is the coverage; chance
+    decides among equals."""
+    rank, chance = ranked.rank.numpy(), np.random.default_rng(0).random(len(ranked.rank))
+    place = np.empty(len(rank))
+    place[np.lexsort((chance, rank))] = np.arange(len(rank))
+    least = np.sort(place[:sample])[min(sample - 1, round((1 - coverage) * sample))]
+    label: Labels = np.where(place >= least, ranked.label.numpy(), IGNORE).astype(np.uint8)
+    return label

@@ -1,0 +1,94 @@
+"""Labels of the surest part of the pixels: each class up to its share."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+
+from dllr.transport import solve
+from dllr.transport.data import Dense
+from dllr.transport.partial import partial, reassign, surest, widened
+
+N, K = 4000, 5
+
+
+def costs(seed: int, bias: float = 0.0) -> np.ndarray:
+    scores = 2 * np.random.default_rng(seed).normal(size=(N, K))
+    scores[:, 0] += bias
+    return (-log_softmax(scores, axis=1)).astype(np.float32)
+
+
+def labelled(cost: np.ndarray, shares: np.ndarray, coverage: float, epsilon: float = 0.01):
+    problem = partial(shares, coverage, epsilon, np.inf)
+    found = solve("newton", Dense(torch.from_numpy(widened(cost))), problem)
+    assert found.converged
+    return reassign(cost, found.potentials, epsilon)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 99), coverage=st.sampled_from([0.5, 0.9, 1.0]), bias=st.floats(0, 2))
+def test_each_class_gets_its_share_of_what_is_labelled(
+    seed: int, coverage: float, bias: float
+) -> None:
+    shares = np.random.default_rng(seed).dirichlet(np.full(K, 2.0))
+    done = labelled(costs(seed, bias), shares, coverage)
+    got = np.bincount(done.label[done.covered], minlength=K) / N
+    assert got == pytest.approx(coverage * shares, abs=0.01)
+
+
+def test_of_each_class_the_surest_pixels_are_taken() -> None:
+    cost = costs(0, bias=2.0)
+    done = labelled(cost, np.full(K, 1 / K), 0.4)
+    for k in range(K):
+        own = done.label == k
+        assert cost[own & done.covered, k].max() <= cost[own & ~done.covered, k].min() + 1e-4
+
+
+def test_a_class_without_a_share_gets_nothing() -> None:
+    shares = np.array([0.5, 0.5, 0, 0, 0])
+    done = labelled(costs(1), shares, 0.7)
+    assert set(np.unique(done.label[done.covered])) == {0, 1}
+
+
+def test_with_all_labelled_nothing_is_left_out_and_small_epsilon_moves_labels() -> None:
+    cost = costs(2, bias=3.0)
+    done = labelled(cost, np.full(K, 1 / K), 1.0)
+    assert done.covered.all()
+    assert (cost.argmin(axis=1) == 0).mean() > 0.6
+    assert (done.label == 0).mean() == pytest.approx(1 / K, abs=0.01)
+
+
+def test_with_epsilon_one_calibrated_scores_stay_as_they_are() -> None:
+    cost = costs(3)
+    shares = np.exp(-cost).mean(axis=0)
+    done = labelled(cost, shares / shares.sum(), 1.0, epsilon=1.0)
+    assert (done.label == cost.argmin(axis=1)).mean() > 0.99
+
+
+def test_weights_fall_towards_the_threshold() -> None:
+    done = labelled(costs(4), np.full(K, 1 / K), 0.5, epsilon=0.1)
+    order = np.argsort(done.rank[done.covered])
+    weight = done.weight[done.covered][order]
+    assert ((weight >= 0) & (weight <= 1)).all()
+    assert weight[:200].mean() < 0.75 < 0.95 < weight[-200:].mean()
+
+
+@given(seed=st.integers(0, 99), coverage=st.sampled_from([0.3, 0.8, 1.0]))
+def test_the_surest_are_one_threshold_for_all(seed: int, coverage: float) -> None:
+    cost = costs(seed)
+    done = reassign(cost, surest(cost, coverage), 0.1)
+    assert (done.label == cost.argmin(axis=1)).all()
+    assert done.covered.mean() == pytest.approx(coverage, abs=1e-3)
+    if coverage < 1:
+        least = cost.min(axis=1)
+        assert least[done.covered].max() <= least[~done.covered].min()
+
+
+def test_classes_in_another_order_give_the_same_labels() -> None:
+    cost, order = costs(5, bias=1.0), np.array([3, 1, 4, 0, 2])
+    shares = np.array([0.1, 0.2, 0.3, 0.15, 0.25])
+    one = labelled(cost, shares, 0.6)
+    other = labelled(cost[:, order], shares[order], 0.6)
+    assert (order[other.label] == one.label).mean() > 0.999
