@@ -98,10 +98,9 @@ def write_strips(
 def read_indices(path: Path, window: Window | None = None) -> NDArray[np.uint8]:
     """The first band (H, W) of a raster of class indices, roles or weights, or a window of it, which may
     reach over its edge: there it is 255."""
+    beyond = {"boundless": True, "fill_value": IGNORE} if window else {}
     with rasterio.open(path) as source:
-        values: NDArray[np.uint8] = source.read(
-            1, window=window, boundless=window is not None, fill_value=IGNORE
-        )
+        values: NDArray[np.uint8] = source.read(1, window=window, **beyond)
         return values
 
 

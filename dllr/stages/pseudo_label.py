@@ -4,6 +4,7 @@ from functools import partial as bound
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from rasterio.windows import Window
 from tqdm.auto import tqdm
 
 from dllr.errors import TransportError
+from dllr.execution import threads
 from dllr.files import atomic_dir, read_json, write_json
 from dllr.models.network import HEADS
 from dllr.params.pseudo_label import PseudoLabel
@@ -153,10 +155,12 @@ def _solution(
         data, further = Chunks(_streamed(scenes, found.levels.regions)), {"start": found.potentials}
     else:
         data = Dense(torch.from_numpy(widened(population.sample(found.levels))))
-    solution = solve(
-        settings.solver, data, problem, tolerance=settings.tolerance,
-        max_passes=settings.max_passes, **further,
-    )  # fmt: skip
+    torch.set_num_threads(1)  # strips are gone over side by side
+    with dask.config.set(num_workers=threads()):
+        solution = solve(
+            settings.solver, data, problem, tolerance=settings.tolerance,
+            max_passes=settings.max_passes, **further,
+        )  # fmt: skip
     if not solution.converged:
         raise TransportError(
             f"the solver's residual is {solution.residual:.2g} after {solution.passes} passes; raise "
