@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.windows import boxes
-from dllr.stages.teaching import STEP, Judged
+from dllr.stages.teaching import STEP, SceneCosts
 from dllr.transport.ledger import Truth
 
 
@@ -37,7 +37,12 @@ class Population(NamedTuple):
 
     @classmethod
     def drawn(
-        cls, scenes: Sequence[Judged], fold: pd.DataFrame, labels: Path, count: int, regions: float
+        cls,
+        scenes: Sequence[SceneCosts],
+        fold: pd.DataFrame,
+        labels: Path,
+        count: int,
+        regions: float,
     ) -> "Population":
         """About `count` training pixels, and every second row and column of the fold's windows.
 

@@ -1,5 +1,6 @@
 """Stage `pseudo_label`: the teacher's scores become labels by optimal transport of pixels to classes."""
 
+import shutil
 from functools import partial as bound
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from dllr.raster.products import (
 )
 from dllr.stages.judging import Judgement, judged, sensitivity
 from dllr.stages.population import Population
-from dllr.stages.teaching import Judged, Teacher
+from dllr.stages.teaching import SceneCosts, Teacher
 from dllr.transport import solve
 from dllr.transport.data import Chunks, Data, Dense
 from dllr.transport.partial import partial, reassign, widened
@@ -64,7 +65,7 @@ def run(
     class shares. Where the guard has ended the rounds there is nothing to label: the summary says so, and
     nothing else is written.
 
-    The teacher's scores of a finished scene survive a crash in the work cache.
+    The teacher's scores of a finished scene survive a crash in the work cache; they go when all is done.
     """
     if read_json(teacher / GUARD)["verdict"] != "kept":
         with atomic_dir(out) as folder:
@@ -74,9 +75,9 @@ def run(
     windows = windows[windows["split"] == "train"]
     names = sorted(windows["scene"].unique())
     arrays = {name: open_arrays(coregistered / name) for name in names}
-    oracle = Teacher(teacher / CHECKPOINT)
+    model = Teacher(teacher / CHECKPOINT)
     fold = windows[windows["labelled"] == "calibration"]
-    oracle.calibrate(arrays, fold, split / LABELS)
+    model.calibrate(arrays, fold, split / LABELS)
     work = work_dir(
         "pseudo_label",
         content(coregistered, pattern="*/record.json"),
@@ -84,7 +85,7 @@ def run(
         pseudo_label.overlap,
     )
     scenes = [
-        oracle.judge(
+        model.costs(
             arrays[name],
             split / ROLES / f"{name}.tif",
             superpixels / f"{name}.tif",
@@ -93,7 +94,7 @@ def run(
         )
         for name in tqdm(names, desc="pseudo_label: teacher", unit="scene", mininterval=2.0)
     ]
-    classes = oracle.classes
+    classes = model.classes
     coverage = pseudo_label.covered(round, len(rounds))
     shares = _shares(split, names, len(classes), pseudo_label.smoothing)
     population = Population.drawn(
@@ -114,7 +115,7 @@ def run(
     with atomic_dir(out) as folder:
         write = bound(
             _write, folder, potentials=potentials, epsilon=pseudo_label.epsilon,
-            regions=found.levels.regions, colours=rgb(oracle.trained.colours),
+            regions=found.levels.regions, colours=rgb(model.trained.colours),
         )  # fmt: skip
         counts = np.sum(over_scenes(write, scenes, "pseudo_label: labels"), axis=0)
         found.ledger.insert(0, "round", round)
@@ -122,7 +123,7 @@ def run(
         found.sample.to_parquet(folder / SAMPLE, index=False)
         summary = {
             "classes": classes,
-            "temperature": dict(zip(HEADS, oracle.temperatures.round(4).tolist(), strict=True)),
+            "temperature": dict(zip(HEADS, model.temperatures.round(4).tolist(), strict=True)),
             "epsilon": pseudo_label.epsilon,
             "target": _named(classes, shares),
             "before": _named(classes, counts[0] / counts[0].sum()),
@@ -137,10 +138,11 @@ def run(
             "sensitivity": sensitivity(population, classes, shares, coverage, found, pseudo_label),
         }
         write_json(folder / SUMMARY, summary)
+    shutil.rmtree(work, ignore_errors=True)  # scores of all pixels take more room than the images
 
 
 def _solution(
-    scenes: list[Judged],
+    scenes: list[SceneCosts],
     population: Population,
     shares: NDArray[np.float64],
     coverage: float,
@@ -169,10 +171,10 @@ def _solution(
     return solution
 
 
-def _streamed(scenes: list[Judged], regions: float) -> dask.array.Array:
+def _streamed(scenes: list[SceneCosts], regions: float) -> dask.array.Array:
     """Costs (N, K + 1) of all training pixels, a chunk a strip of a scene."""
 
-    def read(scene: Judged, window: Window) -> NDArray[np.float32]:
+    def read(scene: SceneCosts, window: Window) -> NDArray[np.float32]:
         return widened(scene.cost(window, regions))
 
     chunks = []
@@ -188,7 +190,7 @@ def _streamed(scenes: list[Judged], regions: float) -> dask.array.Array:
 
 def _write(
     folder: Path,
-    scene: Judged,
+    scene: SceneCosts,
     *,
     potentials: NDArray[np.float64],
     epsilon: float,

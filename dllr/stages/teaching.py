@@ -64,15 +64,15 @@ class Teacher:
                 ),
             )
 
-    def judge(
+    def costs(
         self, scene: SceneArrays, roles: Path, superpixels: Path, overlap: float, target: Path
-    ) -> "Judged":
+    ) -> "SceneCosts":
         """The scene's costs and the means of its superpixels, in the folder `target`; what lies there is
         finished and is not made again."""
         if not target.exists():
             with atomic_dir(target, keep=True) as folder:
                 self._write(scene, read_indices(roles), superpixels, overlap, folder)
-        return Judged(scene.name, scene.grid, len(self.classes), target, superpixels)
+        return SceneCosts(scene.name, scene.grid, len(self.classes), target, superpixels)
 
     def _write(
         self,
@@ -118,7 +118,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Judged:
+class SceneCosts:
     """A scene whose costs lie in the work cache: `wanted` are its training pixels with data."""
 
     name: str
