@@ -9,7 +9,7 @@ import pandas as pd
 
 from dllr.report.page import count, percent, rounds
 from dllr.report.registration import worst_precision
-from dllr.transport.ledger import EVERY
+from dllr.transport.ledger import CALIBRATION, EVERY, ORACLE, REASSIGNED
 
 HEADS = ("fused", "optical", "sar")
 FACTS = {  # column of the index → its title
@@ -245,8 +245,8 @@ def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
     """`rows`: round, rule, whether its labels were used, and `scores`: coverage, accuracy and mIoU on the
     calibration fold, then on unlabelled pixels where `oracle` says that any class of theirs is known."""
     whole = ledger[ledger["class"] == EVERY].astype({"round": int})
-    oracle = bool(((whole["set"] == "oracle") & (whole["pixels"] > 0)).any())
-    places = ["calibration", "oracle"] if oracle else ["calibration"]
+    oracle = bool(((whole["set"] == ORACLE) & (whole["pixels"] > 0)).any())
+    places = [CALIBRATION, ORACLE] if oracle else [CALIBRATION]
     rows = []
     for (number, rule), group in whole.groupby(["round", "rule"], sort=False):
         of = {row["set"]: row for row in group.to_dict("records")}
@@ -255,5 +255,5 @@ def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
             for place in places
             for name in ("coverage", "accuracy", "miou")
         ]
-        rows.append({"round": number, "rule": rule, "used": rule == "reassigned", "scores": found})
+        rows.append({"round": number, "rule": rule, "used": rule == REASSIGNED, "scores": found})
     return {"rows": rows, "oracle": oracle}

@@ -28,7 +28,7 @@ from dllr.raster.products import (
     SAMPLE,
 )
 from dllr.raster.roles import Role
-from dllr.transport.ledger import COLUMNS, Truth, entries
+from dllr.transport.ledger import COLUMNS, ORACLE, Truth, entries
 
 PLACE = ["scene", "row", "column"]  # of a sampled pixel; its other columns are rules
 SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
@@ -182,7 +182,7 @@ def _ledger(
             name: sample[name].to_numpy()[taken] for name in sample.columns if name not in PLACE
         }
         truth = Truth(known[taken], tile[taken], len(names))
-        found.append(pd.DataFrame(entries(truth, rules, names, round=int(number), set="oracle")))
+        found.append(pd.DataFrame(entries(truth, rules, names, round=int(number), set=ORACLE)))
     return (
         pd.concat(found, ignore_index=True)
         if found

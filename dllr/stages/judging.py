@@ -14,14 +14,12 @@ from dllr.raster.grid import IGNORE
 from dllr.stages.population import Levels, Population
 from dllr.transport import solve
 from dllr.transport.data import Dense
-from dllr.transport.ledger import Gain, Labels, entries
+from dllr.transport.ledger import CALIBRATION, REASSIGNED, Gain, Labels, entries
 from dllr.transport.partial import partial, reassign, surest, widened
 from dllr.transport.rivals import RULES, Ranked
 
 log = logging.getLogger(__name__)
 
-REASSIGNED = "reassigned"  # the rule that the round's labels follow: the levels that were kept
-HELD_OUT = "calibration"  # set of the ledger: labelled pixels that did not train the teacher
 STEEP = 4.0  # labels that change for each that must, from which on the user is warned
 FEWEST = 12  # labelled windows below which a fold tells nothing, and every level stands
 
@@ -82,7 +80,7 @@ def judged(
             kept.append(name)
     rules[REASSIGNED] = here
     ledger = entries(
-        population.truth, {n: x[count:] for n, x in rules.items()}, names, set=HELD_OUT
+        population.truth, {n: x[count:] for n, x in rules.items()}, names, set=CALIBRATION
     )
     sample = population.place.assign(**{n: x[:count] for n, x in rules.items()})
     potentials = lift(population, shares, coverage, levels, settings)

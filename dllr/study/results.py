@@ -11,18 +11,17 @@ from scipy.stats import t
 from dllr.files import atomic_file, file_digest, read_json
 from dllr.study.description import Cell, Study
 from dllr.study.worktree import LOCK
-from dllr.transport.ledger import EVERY
+from dllr.transport.ledger import CALIBRATION, EVERY, ORACLE, REASSIGNED
 
 METRICS = Path("results/evaluation/metrics.json")
 LEDGER = Path("results/evaluation/ledger.csv")
 SCORES = {"miou": "mIoU", "oa": "OA", "f1": "F1", "kappa": "kappa"}
 MEASURES = {"accuracy": "accuracy by class", "miou": "mIoU"}  # of pseudo-labels
-SETS = {"calibration": "calibration fold", "oracle": "unlabelled pixels"}
+SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
 LABELS_NOTE = (
     "Every rule labels the same share of the pixels of the same teacher, in the last round; intervals hold "
     "95 % of the mean difference by Student's t over the cells."
 )
-REASSIGNED = "reassigned"  # the rule of the project's own labels
 HEAD = "fused"  # the head that maps, hence the one in the summary
 
 

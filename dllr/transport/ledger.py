@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 DRAWS = 2000  # of the bootstrap
 UNLABELLED = 255
+CALIBRATION, ORACLE = "calibration", "oracle"  # sets: the fold, and what evaluation alone may know
+REASSIGNED = "reassigned"  # the rule that a round's labels follow: the levels that were kept
 EVERY = "*"  # in place of a class: all of them together
 # Of `entries`, beside the facts.
 COLUMNS = ["rule", "class", "pixels", "coverage", "accuracy", "miou", "share"]
