@@ -57,8 +57,11 @@ class Population(NamedTuple):
                 rows, columns = np.nonzero(scene.wanted(window))
                 chosen = slice(skip, None, every)
                 skip = (skip - len(rows)) % every
-                for kept, share in zip(costs, (0.0, regions), strict=True):
-                    kept.append(scene.cost(window, share)[chosen])
+                raw = scene.cost(window)
+                for kept, cost in zip(
+                    costs, (raw, scene.blended(raw, window, regions)), strict=True
+                ):
+                    kept.append(cost[chosen])
                 places.append(
                     pd.DataFrame({"row": rows[chosen] + window.row_off, "column": columns[chosen]})
                     .astype(np.int32)
@@ -78,16 +81,17 @@ class Population(NamedTuple):
             truth = read_indices(labels / f"{box.scene}.tif", window)
             wanted = scene.wanted(window)
             chosen = (thin & (truth != IGNORE))[wanted]
-            for kept, share in zip(costs, (0.0, regions), strict=True):
-                kept.append(scene.cost(window, share)[chosen])
+            raw = scene.cost(window)
+            for kept, cost in zip(costs, (raw, scene.blended(raw, window, regions)), strict=True):
+                kept.append(cost[chosen])
             known.append(truth[wanted][chosen])
             tiles.append(np.full(len(known[-1]), number))
-        raw, blended = (np.concatenate(kept) for kept in costs)
+        whole, blended = (np.concatenate(kept) for kept in costs)
         return cls(
-            raw, blended,
+            whole, blended,
             pd.concat(places, ignore_index=True)[["scene", "row", "column"]],
             Truth(np.concatenate([*known, np.zeros(0, np.uint8)]),
-                  np.concatenate([*tiles, np.zeros(0, np.int64)]), raw.shape[1]),
+                  np.concatenate([*tiles, np.zeros(0, np.int64)]), whole.shape[1]),
         )  # fmt: skip
 
     def cost(self, levels: Levels) -> NDArray[np.float32]:

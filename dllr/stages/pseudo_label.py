@@ -175,7 +175,7 @@ def _streamed(scenes: list[SceneCosts], regions: float) -> dask.array.Array:
     """Costs (N, K + 1) of all training pixels, a chunk a strip of a scene."""
 
     def read(scene: SceneCosts, window: Window) -> NDArray[np.float32]:
-        return widened(scene.cost(window, regions))
+        return widened(scene.blended(scene.cost(window), window, regions))
 
     chunks = []
     for scene in scenes:
@@ -210,8 +210,8 @@ def _write(
     ):
         for window in grid.strips():
             wanted = scene.wanted(window)
-            likeliest = scene.cost(window, 0.0).argmin(axis=1)
-            price = scene.cost(window, regions)
+            raw = scene.cost(window)
+            price, likeliest = scene.blended(raw, window, regions), raw.argmin(axis=1)
             done = reassign(price, potentials, epsilon)
             level = np.where(price.argmin(axis=1) != likeliest, 1, 0)
             level = np.where(done.label != price.argmin(axis=1), 2, level)

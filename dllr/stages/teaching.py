@@ -132,18 +132,20 @@ class SceneCosts:
         found: NDArray[np.bool_] = self._read(WANTED, window)[0]
         return found
 
-    def cost(self, window: Window, regions: float) -> NDArray[np.float32]:
-        """(n, K) of the wanted pixels of a window, row by row.
+    def cost(self, window: Window) -> NDArray[np.float32]:
+        """(n, K) of the wanted pixels of a window, row by row."""
+        stored = self._read(COSTS, window)[:, self.wanted(window)]
+        return np.ascontiguousarray(stored.T, np.float32)
 
-        regions: share in [0, 1] that the mean of a pixel's superpixel has in its probabilities.
-        """
-        wanted = self.wanted(window)
-        price = np.ascontiguousarray(self._read(COSTS, window)[:, wanted].T, np.float32)
-        if not regions:
-            return price
+    def blended(
+        self, cost: NDArray[np.float32], window: Window, share: float
+    ) -> NDArray[np.float32]:
+        """The same costs once the mean of a pixel's superpixel has that share in its probabilities."""
+        if not share:
+            return cost
         with rasterio.open(self.superpixels) as source:
-            ids = source.read(1, window=window)[wanted]
-        return blended(price, self._means[ids], regions)
+            ids = source.read(1, window=window)[self.wanted(window)]
+        return blended(cost, self._means[ids], share)
 
     def _read(self, name: str, window: Window) -> NDArray[Any]:
         rows = read_rows(self.folder / name, window.row_off, window.height)
