@@ -1,6 +1,6 @@
 """What does a training step cost beside the network? Each method's step against the bare network.
 
-`python -m benchmarks.step [--compile] [METHOD ...]` prints a table on stderr and a JSON object: bare =
+`python -m benchmarks.step [--compile] [--encoder NAME] [METHOD ...]` prints a table on stderr and a JSON object: bare =
 the same forward and backward passes and optimiser step of the same network on a resident batch with a
 trivial loss; whole = a step of the loop; wait = share of the loop's time that steps waited for a batch.
 Beside them a loop as public code for semi-supervised segmentation writes it: windows augmented one by one
@@ -34,6 +34,7 @@ from dllr.raster.grid import Grid
 from dllr.training.feed import Feed
 from dllr.training.loop import Schedule, Training
 from dllr.training.samples import Source, Windows
+from dllr.transport.partial import Aim
 
 SIDE, WINDOWS = 1024, 64
 STEPS, WARM, TURNS = 4, 2, 5  # steps timed at a time, steps before, how often each way has its turn
@@ -69,11 +70,15 @@ class Way:
         return time.perf_counter()
 
 
-def main(compiled: bool, names: Sequence[str]) -> None:
+def main(compiled: bool, encoder: str | None, names: Sequence[str]) -> None:
     where, params = device(), load()
+    if encoder is not None:
+        model = params.model.model_copy(update={"encoder": encoder})
+        params = params.model_copy(update={"model": model})
     scene, labels = _scene(params)
     found: dict[str, Any] = {"device": str(where), "threads": torch.get_num_threads()}
     found |= {"batch": params.train.batch, "size": params.tile.size, "compiled": compiled}
+    found["encoder"] = params.model.encoder
     found["methods"] = {}
     for name in names or METHODS:
         found["methods"][name] = _compared(name, params, scene, labels, where, compiled)
@@ -90,7 +95,7 @@ def _compared(
     trained = _trained(params)
     schedule = Schedule(round=1, steps=100_000, **params.train.model_dump(exclude={"balance"}))
     calm = dict.fromkeys(HEADS, 1.0)
-    method = make(name, **params.train_round.settings(), temperatures=calm)
+    method = make(name, **params.train_round.settings(), temperatures=calm, aim=_aim(params))
     run = Training(trained, method, schedule, where)
     run.step = schedule.steps // 2  # past the ramp
     if compiled:
@@ -175,6 +180,13 @@ def _source(params: Params, scene: SceneArrays, labels: list[np.ndarray[Any, Any
     return Source(Windows([scene], boxes, size), [[label] for label in labels])
 
 
+def _aim(params: Params) -> Aim:
+    """All classes alike."""
+    classes, settings = len(params.scenes.label.names), params.pseudo_label
+    shares, still = np.full(classes, 1 / classes), np.zeros(classes + 1)
+    return Aim(shares, settings.coverage[0], settings.epsilon, settings.price, still)
+
+
 def _trained(params: Params) -> Trained:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -193,6 +205,7 @@ def _trained(params: Params) -> Trained:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compile", action="store_true", help="the student by torch.compile")
+    parser.add_argument("--encoder", help="of the network; none = that of params.yaml")
     parser.add_argument("methods", nargs="*", help="none = all")
     given = parser.parse_args()
-    main(given.compile, given.methods)
+    main(given.compile, given.encoder, given.methods)

@@ -3,7 +3,7 @@
 The paper's form is not public: this is an own design from its abstract, every part a switch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -24,11 +24,13 @@ from dllr.methods.parts import (
     taught,
     weak,
 )  # fmt: skip
-from dllr.models.network import Features
+from dllr.methods.reassigned import Reassigned
+from dllr.models.network import HEADS, Features
 from dllr.training.losses import IGNORE, WEIGHTS, divergence, mean, sight, soft_loss, sureness
 from dllr.training.method import Method, Step
 from dllr.training.samples import Labelled, Views
 from dllr.training.together import once
+from dllr.transport.partial import Aim
 
 SURER = 0.1  # by how much one modality must be surer than the other to teach it
 DIFFERENCE = 0.5  # weight of the complementary loss beside the pseudo-labels
@@ -44,23 +46,26 @@ class DLLR(Method):
     """Supervised loss, cross pseudo-supervision of the heads and complementary learning of the
     modalities, the student masked.
 
-    masking: what each modality does not show to the student. difference: the surer modality teaches the
-    other, most where they differ. cross: each head is taught by the others, softly where they disagree.
-    labels: `written` ones of the round, or `refreshed` by the moving average in every step.
-    temperatures: of the heads on labels that did not train them: how sure heads are compares only then.
+    masking: what each modality does not show to the student. labels: the round's, `written`, or the
+    moving average's, reassigned anew in every step, `refreshed`. difference: the surer modality teaches
+    the other, most where they differ. cross: each head is taught by the others, softly where they
+    disagree. temperatures: of the heads on labels that did not train them: how sure heads are compares
+    only then. aim: what the round's labels were made to.
     """
 
     needs_unlabelled: ClassVar[bool] = True
 
     def __init__(
         self, unlabelled_weight: float, *, masking: Kind, difference: bool, cross: bool,
-        labels: Literal["written", "refreshed"], temperatures: Mapping[str, float],
+        labels: Literal["written", "refreshed"], temperatures: Mapping[str, float], aim: Aim,
     ) -> None:  # fmt: skip
         super().__init__()
         self.temperatures = dict(temperatures)
         self.unlabelled_weight = unlabelled_weight
         self.masking: Kind = masking
         self.difference, self.cross, self.labels = difference, cross, labels
+        if labels == "refreshed":
+            self.reassigned = Reassigned(aim)
 
     def loss(self, step: Step) -> dict[str, Tensor]:
         labelled, unlabelled = step.both
@@ -114,21 +119,27 @@ class DLLR(Method):
         self, logits: Logits, target: dict[str, Tensor], written: list[Tensor], valid: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the pseudo-labels, and readings."""
-        label, weight = written
-        parts, anywhere = [], valid.any(1)
-        best = likeliest(target["fused"])
+        anywhere, both = valid.any(1), valid.all(1)
         apart = divergence(target["optical"], target["sar"])
-        both = valid.all(1)
+        label, weight = written
         readings = {"apart": mean(apart * both, both)}
-        if self.labels == "written":
-            parts.append(taught(logits, label, valid, weight))
-            has = (label != IGNORE) & anywhere
-            readings["flipped"] = share(best != label, has)
-        elif not self.cross:
-            parts.append(taught(logits, best, valid, sureness(target["fused"]).sqrt()))
+        if self.labels == "refreshed":
+            anew, weight = self.reassigned(opinion(target, valid, HEADS), anywhere)
+            readings["used"] = mean(weight * anywhere, anywhere)
+        else:
+            anew = likeliest(target["fused"])
+        readings["flipped"] = share(anew != label, (label != IGNORE) & anywhere)
+        guess = taught(logits, label if self.labels == "written" else anew, valid, weight)
         if self.cross:
-            parts.append(across(logits, target, apart, valid))
-        return torch.stack(parts).sum(), readings
+            guess = guess + across(logits, target, apart, valid)
+        return guess, readings
+
+
+def opinion(target: dict[str, Tensor], valid: Tensor, heads: Sequence[str]) -> Tensor:
+    """Mean of what some heads say, (N, K, H, W), by their weights and where they have data to see; 0
+    where none has."""
+    said = torch.stack([target[h] * (WEIGHTS[h] * sight(h, valid)[:, None]) for h in heads]).sum(0)
+    return said / said.sum(1, keepdim=True).clamp_min(1e-6)
 
 
 def across(logits: Logits, target: dict[str, Tensor], apart: Tensor, valid: Tensor) -> Tensor:
@@ -141,11 +152,9 @@ def across(logits: Logits, target: dict[str, Tensor], apart: Tensor, valid: Tens
     agreed = likeliest(target["optical"]) == likeliest(target["sar"])
     agreed = agreed | ~valid.all(1)  # one modality alone has nobody to disagree with
     trust = torch.where(agreed, 1.0, (-2 * apart).exp())
-    voices = {head: p * (WEIGHTS[head] * sight(head, valid)[:, None]) for head, p in target.items()}
     parts = {}
     for head in WEIGHTS:
-        said = sum((voices[name] for name in OTHERS[head][1:]), voices[OTHERS[head][0]])
-        said = said / said.sum(1, keepdim=True).clamp_min(1e-6)
+        said = opinion(target, valid, OTHERS[head])
         soft = torch.where(agreed[:, None], one_hot(likeliest(said), said), said)
         weight = sureness(said).sqrt() * trust
         parts[head] = soft_loss(logits[head], soft, weight, sight(head, valid))

@@ -125,6 +125,8 @@ def run(
             "classes": classes,
             "temperature": dict(zip(HEADS, model.temperatures.round(4).tolist(), strict=True)),
             "epsilon": pseudo_label.epsilon,
+            "rho": pseudo_label.rho,
+            "target_coverage": coverage,
             "target": _named(classes, shares),
             "before": _named(classes, counts[0] / counts[0].sum()),
             "after": _named(classes, counts[1] / counts[1].sum()),

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dllr.execution import device
 from dllr.files import atomic_dir, link_or_copy, read_json, write_json
 from dllr.methods import make
@@ -25,6 +27,7 @@ from dllr.training import guard, together
 from dllr.training.history import write_history
 from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
+from dllr.transport.partial import Aim
 from dllr.workcache import content, work_dir
 
 
@@ -54,8 +57,11 @@ def run(
         return
     data = TrainingSet(coregistered, split)
     trained = load(previous / CHECKPOINT)
-    calibrated = read_json(pseudo_labels / SUMMARY)["temperature"]
-    method = make(train_round.method, **train_round.settings(), temperatures=calibrated)
+    summary = read_json(pseudo_labels / SUMMARY)
+    method = make(
+        train_round.method, **train_round.settings(), temperatures=summary["temperature"],
+        aim=_aim(summary),
+    )  # fmt: skip
     last = round == len(rounds)
     labelled = data.labelled(with_calibration=last, balance=train.balance)
     unlabelled = data.unlabelled(pseudo_labels) if method.needs_unlabelled else None
@@ -86,6 +92,20 @@ def run(
                 link_or_copy(previous / CHECKPOINT, folder / KEPT)
         forget(work)
     together.wait()
+
+
+def _aim(summary: dict[str, Any]) -> Aim:
+    """What the labels of the round were made to, for a method that goes on making them."""
+    kept = [name for name, level in summary["levels"].items() if level["kept"]]
+    lifts = [*summary["potentials"].values(), summary["unlabelled_potential"]]
+    shares = np.array(list(summary["target"].values()))
+    return Aim(
+        shares=shares / shares.sum() if "shares" in kept else None,
+        coverage=summary["target_coverage"],
+        epsilon=summary["epsilon"],
+        rho=np.inf if summary["rho"] is None else summary["rho"],
+        potentials=np.array([-np.inf if v is None else v for v in lifts]),
+    )
 
 
 def _skip(previous: Path, pseudo_labels: Path, out: Path, before: dict[str, Any]) -> None:

@@ -26,6 +26,18 @@ class Reassigned(NamedTuple):
     rank: NDArray[np.float32]
 
 
+class Aim(NamedTuple):
+    """What labels are made to: class shares (K,) of sum 1, or None where sureness alone
+    decides; coverage in (0, 1]; ε; ρ, inf = the shares exactly; and the round's potentials (K + 1,), the
+    virtual class last."""
+
+    shares: NDArray[np.float64] | None
+    coverage: float
+    epsilon: float
+    rho: float
+    potentials: NDArray[np.float64]
+
+
 def partial(shares: NDArray[np.float64], coverage: float, epsilon: float, rho: float) -> Problem:
     """The problem with K + 1 classes, the virtual one last.
 

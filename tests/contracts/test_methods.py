@@ -1,8 +1,10 @@
 """What every method keeps, whichever it is."""
 
+import math
 from itertools import product
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from dllr.params.train_round import Dllr, TrainRound
 from dllr.training.history import READINGS
 from dllr.training.method import Method, Step
 from dllr.training.samples import Labelled, PseudoLabelled, Views
+from dllr.transport.partial import Aim
 
 N, K, SIDE = 4, 3, 32
 BANDS = {"optical": 3, "sar": 2}
@@ -28,6 +31,7 @@ DEFAULT: dict[str, Any] = {
     "cross": True,
     "labels": "refreshed",
     "temperatures": {"fused": 1.5, "optical": 2.0, "sar": 0.8},
+    "aim": Aim(np.array([0.5, 0.3, 0.2]), 0.8, 0.05, math.inf, np.zeros(K + 1)),
 }
 
 
@@ -129,7 +133,7 @@ def test_every_choice_of_parts_of_dllr_learns_from_what_it_names(parts: dict[str
     found = method("dllr", net, **parts).loss(step(net))
     assert all(torch.isfinite(part) for part in found.values())
     assert found["unlabelled"] > 0
-    assert ("flipped" in found) == (parts["labels"] == "written")
+    assert ("used" in found) == (parts["labels"] == "refreshed")
     found["loss"].backward()
     hidden = parts["masking"] != "none"
     assert all((p.grad is not None and p.grad.abs().sum() > 0) == hidden for p in net.fill)

@@ -120,7 +120,7 @@ def test_labels_outside_the_budget_are_not_written(built_chain: Project) -> None
     [
         ("dllr/report/page.py", {"report"}),
         ("dllr/methods/supervised.py", {"warmup"}),
-        ("dllr/methods/self_training.py", {"train_round@1", "train_round@2"}),
+        ("dllr/methods/dllr.py", {"train_round@1", "train_round@2"}),
         ("dllr/registration/estimate.py", {"coregister"}),
         ("dllr/params/report.py", {"report"}),
         ("dllr/cli.py", set()),

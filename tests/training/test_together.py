@@ -1,22 +1,27 @@
 """Two processes with half of a batch each do what one does with the whole batch."""
 
+import math
 import os
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing
 
 from dllr.methods.parts import supervised
+from dllr.methods.reassigned import Reassigned
 from dllr.training import together
 from dllr.training.loop import fit
 from dllr.training.losses import segmentation_loss
 from dllr.training.method import Method, Step
+from dllr.transport.partial import Aim
 
 from .small_training import CPU, LABEL, fresh, schedule, source
 
 STEPS, BATCH, CLASSES = 8, 4, 3
+AIM = Aim(np.array([0.2, 0.3, 0.5]), 0.8, 0.05, math.inf, np.zeros(CLASSES + 1))
 
 
 class Plain(Method):
@@ -52,6 +57,23 @@ def _losses(folder: Path) -> None:
         torch.save(found, folder / "losses.pt")
 
 
+def _labels(folder: Path) -> None:
+    """Potentials that keep class shares over what both processes have seen."""
+    found = Reassigned(AIM)
+    for probability, known in zip(*_scores(), strict=True):
+        mine = slice(2 * together.number(), 2 * together.number() + 2)
+        found(probability[mine], known[mine])
+    if together.number() == 0:
+        torch.save(found.potentials, folder / "potentials.pt")
+
+
+def _scores() -> tuple[list[Tensor], list[Tensor]]:
+    dice = torch.Generator().manual_seed(1)
+    scores = [torch.randn(4, CLASSES, 64, 64, generator=dice).softmax(1) for _ in range(2)]
+    known = torch.rand(4, 64, 64, generator=dice) < torch.tensor([0.2, 0.5, 0.9, 1])[:, None, None]
+    return scores, [known, known.flip(0)]
+
+
 def _batch() -> tuple[Tensor, Tensor]:
     dice = torch.Generator().manual_seed(0)
     label = torch.randint(CLASSES, (4, 8, 8), generator=dice)
@@ -64,10 +86,7 @@ def _one_of_two(number: int, port: int, work: str, folder: Path) -> None:
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(number),
     }  # fmt: skip
     together.start(CPU)
-    if work == "train":
-        _train(folder, BATCH)
-    else:
-        _losses(folder)
+    {"train": lambda f: _train(f, BATCH), "losses": _losses, "labels": _labels}[work](folder)
     together.wait()
     distributed.destroy_process_group()
 
@@ -89,6 +108,16 @@ def test_a_loss_and_its_gradient_add_up(tmp_path: Path) -> None:
     whole.backward()
     assert found["loss"].item() == pytest.approx(whole.item(), rel=1e-6)
     torch.testing.assert_close(found["gradient"], weight.grad)
+
+
+def test_potentials_are_those_of_what_all_have_seen(tmp_path: Path) -> None:
+    _two("labels", tmp_path / "two")
+    found = Reassigned(AIM)
+    for probability, known in zip(*_scores(), strict=True):
+        found(probability, known)
+    two = torch.load(tmp_path / "two" / "potentials.pt", weights_only=True)
+    assert found.potentials.any()
+    torch.testing.assert_close(two, found.potentials, atol=1e-4, rtol=0)
 
 
 def test_two_processes_follow_one_with_the_double_batch(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Labels reassigned anew in every step: the potentials follow a teacher that goes on learning."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dllr.training import together
+from dllr.transport.data import Dense, Moments
+from dllr.transport.newton import solve
+from dllr.transport.partial import Aim, partial
+
+PIXELS = 65536  # seen last, over all processes: on these the potentials are solved
+STRIDE = 8  # px from one that counts to the next: neighbours say the same
+TOLERANCE, PASSES = 1e-3, 8  # of a step's solve, which begins where the last one ended
+
+
+class Reassigned(nn.Module):
+    """Labels of pixels that come batch by batch, as `dllr.transport.partial` gives them to all at once.
+
+    The potentials are solved in every step on the pixels seen last. Both are the state, which goes into
+    checkpoints.
+    """
+
+    cost: Tensor
+    mass: Tensor
+    seen: Tensor
+    potentials: Tensor
+
+    def __init__(self, aim: Aim) -> None:
+        super().__init__()
+        # Where sureness alone decides there is one class, labelled, beside the virtual one.
+        shares = np.ones(1) if aim.shares is None else aim.shares
+        start = aim.potentials if aim.shares is not None else aim.potentials[[0, -1]]
+        self.problem = partial(shares, aim.coverage, aim.epsilon, aim.rho)
+        size = PIXELS // together.count()
+        self.register_buffer("cost", torch.zeros(size, len(start)))
+        self.register_buffer("mass", torch.zeros(size))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+        self.register_buffer("potentials", torch.from_numpy(start.copy()))
+
+    @torch.no_grad()
+    def forward(self, probability: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Classes (N, H, W) int64, and weights (N, H, W) in [0, 1]: the plan's mass outside the virtual
+        class. probability (N, K, H, W); known (N, H, W) bool: where it is one."""
+        scores = probability.float().clamp_min(1e-30).log()
+        thin = scores[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        if self.cost.shape[1] == 2:
+            thin = thin.amax(1, keepdim=True)
+        self._remember(-thin, known[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE])
+        self._solve()
+        lift = self.potentials.to(scores)
+        best, label = (scores + lift[:-1, None, None]).max(1)
+        return label, torch.sigmoid((best - lift[-1]) / self.problem.epsilon)
+
+    def _remember(self, cost: Tensor, known: Tensor) -> None:
+        """The newest take the place of the oldest."""
+        size = len(self.mass)
+        rows = cost.movedim(1, -1).flatten(0, -2)[:size]
+        place = (self.seen + torch.arange(len(rows), device=rows.device)) % size
+        self.cost[place, :-1] = rows
+        self.mass[place] = known.flatten()[:size].to(self.mass.dtype)
+        self.seen += len(rows)
+
+    def _solve(self) -> None:
+        if together.total(self.mass.sum()) > 0:
+            found = solve(
+                _Shared(self.cost, self.mass), self.problem,
+                tolerance=TOLERANCE, max_passes=PASSES, start=self.potentials.cpu().numpy(),
+            )  # fmt: skip
+            self.potentials.copy_(torch.from_numpy(found.potentials))
+
+
+class _Shared(Dense):
+    """Pixels of which each process has some: what a pass gives is summed over all."""
+
+    def look(self, potentials: NDArray[np.float64], epsilon: float) -> Moments:
+        own = super().look(potentials, epsilon)
+        if together.count() == 1:
+            return own
+        parts = np.concatenate([[own.value, own.mass], own.columns, own.second.ravel()])
+        value, mass, *sums = together.total(torch.from_numpy(parts).to(self.cost.device)).tolist()
+        columns, second = np.split(np.array(sums), [len(own.columns)])
+        return Moments(value, columns, second.reshape(own.second.shape), mass)
