@@ -1,8 +1,9 @@
 """What does a training step cost beside the network? Each method's step against the bare network.
 
-`python -m benchmarks.step [--compile] [--encoder NAME] [METHOD ...]` prints a table on stderr and a JSON object: bare =
-the same forward and backward passes and optimiser step of the same network on a resident batch with a
-trivial loss; whole = a step of the loop; wait = share of the loop's time that steps waited for a batch.
+`python -m benchmarks.step [--compile] [--encoder NAME] [METHOD ...]` prints a table on stderr and a JSON
+object: bare = the same forward and backward passes and optimiser step of the same network on a resident
+batch with a trivial loss; whole = a step of the loop; wait = share of the loop's time that steps waited
+for a batch.
 Beside them a loop as public code for semi-supervised segmentation writes it: windows augmented one by one
 in the loader's processes. Ways take turns, so that all see the same machine.
 """
