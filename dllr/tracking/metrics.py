@@ -2,18 +2,21 @@
 
 Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
 round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
-`rounds/<head>/<score>`, `rounds/validation_miou` and `rounds/guard_miou` with the round as step.
+`rounds/<head>/<score>`, `rounds/validation_miou` and `rounds/guard_miou` with the round as step,
+and so `labels/<set>/<rule>/accuracy`, how right pseudo-labels are: the set is `calibration`, the
+fold, or `oracle`, unlabelled pixels whose class evaluation alone knows.
 A training stage's run: the columns of its history by step, `test/<head>/<score>` of its round, and
 what its guard read: `validation/<head>/miou`, `validation/correlation`, `validation/entropy`, and
 the verdict as tag `guard`. A pseudo-label stage's: the numbers of its summary, `before/<class>` and
-the like; the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
+the like, and `labels/calibration/<rule>/<measure>`, accuracy, coverage and mIoU over all classes;
+the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
 `median_apart_px`.
 """
 
 import csv
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,6 +26,7 @@ from dllr.files import read_json
 from dllr.raster.products import GUARD
 
 SCORES = ("miou", "oa", "f1", "kappa")
+MEASURES = ("accuracy", "coverage", "miou")  # of a rule for labels, in the ledger
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,25 @@ def guard_points(guard: dict[str, Any]) -> list[Point]:
     found = {f"{head}/miou": value for head, value in (guard.get("miou") or {}).items()}
     found |= {name: guard.get(name) for name in ("correlation", "entropy")}
     return [Point(f"validation/{key}", value) for key, value in found.items() if value is not None]
+
+
+def label_points(
+    ledger: str, measures: Sequence[str] = MEASURES, *, by_round: bool = False
+) -> list[Point]:
+    """What a ledger, as CSV, says of each rule over all classes; `by_round`: with the round as step."""
+    from dllr.transport.ledger import EVERY
+
+    return [
+        Point(
+            f"labels/{_part(row['set'])}/{_part(row['rule'])}/{measure}",
+            float(row[measure]),
+            int(row["round"]) if by_round else 0,
+        )
+        for row in csv.DictReader(ledger.splitlines())
+        if row["class"] == EVERY
+        for measure in measures
+        if row[measure]
+    ]
 
 
 def registration_points(folder: Path) -> list[Point]:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
+from dllr.raster.products import LEDGER
 from dllr.tracking.identity import Stage, State
 from dllr.tracking.metrics import (
     Point,
@@ -13,6 +14,7 @@ from dllr.tracking.metrics import (
     guard_of,
     guard_points,
     history_points,
+    label_points,
     leaves,
     metric_name,
     registration_points,
@@ -21,6 +23,7 @@ from dllr.tracking.metrics import (
 )
 
 TRAINING = ("warmup", "train_round")
+TABLE = "ledger.csv"  # of evaluation; and the name of a stage's ledger in MLflow, which shows CSV
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,11 @@ def state_view(
         folder = output(root, stage)
         if stage.kind == "evaluate":
             view.points += evaluation_points(folder)
-            names = ("metrics.json", "selection.json", "confusion.csv")
+            names = ("metrics.json", "selection.json", "confusion.csv", TABLE)
             view.artifacts |= {n: folder / n for n in names if (folder / n).exists()}
+            if TABLE in view.artifacts:
+                ledger = (folder / TABLE).read_text(encoding="utf-8")
+                view.points += label_points(ledger, ("accuracy",), by_round=True)
         elif stage.kind in TRAINING:
             miou = (guard_of(folder).get("miou") or {}).get("fused")
             if miou is not None:
@@ -147,6 +153,10 @@ def stage_view(
             view.tags["skipped"] = "true"
         else:
             view.points += summary_points(summary)
+            if (folder / LEDGER).exists():
+                ledger = _csv(folder / LEDGER)
+                view.points += label_points(ledger)
+                view.artifacts[TABLE] = ledger
     elif stage.kind == "coregister":
         view.points += registration_points(folder)
     return view
@@ -220,6 +230,14 @@ def flattened(params: dict[str, Any]) -> dict[str, str]:
         metric_name(".".join(path)): value if isinstance(value, str) else json.dumps(value)
         for path, value in leaves(params)
     }
+
+
+def _csv(path: Path) -> str:
+    """A table of a .parquet as CSV."""
+    import pandas as pd  # takes its time, and few stages have one
+
+    text: str = pd.read_parquet(path).to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _yaml(params: dict[str, Any]) -> str:
