@@ -8,7 +8,11 @@ import pandas as pd
 from dllr.report import figures
 from dllr.report.page import Chart, percent
 from dllr.report.tables import HEADS, READINGS
+from dllr.transport.ledger import CALIBRATION, EVERY, ORACLE, REASSIGNED
 
+# Sets of the ledger, by the names they have in charts.
+SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
+LIKELIEST = "argmax"  # the rule of the ledger that takes the teacher's own opinion
 _LOSSES = ("loss", "supervised", "unlabelled")
 
 
@@ -89,6 +93,59 @@ def of_marginals(marginals: pd.DataFrame) -> list[Chart]:
             Chart(figures.svg(figure, f"marginals-{number}"), words, f"Labels of round {number}")
         )
     return charts
+
+
+def of_rules(ledger: pd.DataFrame) -> list[Chart]:
+    """Accuracy by rule over all classes, a chart for each round of which any is known, on one scale."""
+    whole = ledger[ledger["class"] == EVERY]
+    span = whole["accuracy"].min(), whole["accuracy"].max()
+    charts = []
+    for number, rows in whole.groupby("round"):
+        by_set = {
+            title: _values(rows[rows["set"] == s], "rule", "accuracy") for s, title in SETS.items()
+        }
+        known = {t: by for t, by in by_set.items() if any(v is not None for v in by.values())}
+        if known:
+            words = "; ".join(f"{title}: {_in_words(values)}" for title, values in known.items())
+            figure = figures.accuracy_by_rule(known, REASSIGNED, span)
+            drawing = figures.svg(figure, f"rules-{number}")
+            charts.append(Chart(drawing, words, f"Accuracy by rule, round {number}"))
+    return charts
+
+
+def of_labels(ledger: pd.DataFrame) -> list[Chart]:
+    """The labels that were trained on beside the teacher's own opinion, class by class: a chart a round
+    and set that has pixels."""
+    rules = [LIKELIEST, REASSIGNED]
+    charts = []
+    for (number, place), rows in ledger[ledger["rule"].isin(rules)].groupby(["round", "set"]):
+        classes = rows[rows["class"] != EVERY]
+        each = {rule: classes[classes["rule"] == rule] for rule in rules}
+        pixels = _values(each[REASSIGNED], "class", "pixels")
+        if total := sum(n or 0 for n in pixels.values()):
+            measures = {
+                name: {rule: _values(each[rule], "class", name) for rule in rules}
+                for name in ("coverage", "accuracy", "share")
+            }
+            words = "; ".join(
+                f"{name} of {rule}: {_in_words(values)}"
+                for name, found in measures.items()
+                for rule, values in found.items()
+            )
+            truth = {name: (n or 0) / total for name, n in pixels.items()}
+            figure = figures.labels_by_class(measures, truth)
+            drawing = figures.svg(figure, f"labels-{number}-{place}")
+            words += f"; share in truth: {_in_words(truth)}"
+            charts.append(Chart(drawing, words, f"Labels of round {number}, {SETS[str(place)]}"))
+    return charts
+
+
+def _values(rows: pd.DataFrame, by: str, measure: str) -> dict[str, float | None]:
+    """A column as {name: value}, None where there is none."""
+    return {
+        name: float(value) if pd.notna(value) else None
+        for name, value in zip(rows[by], rows[measure], strict=True)
+    }
 
 
 def _in_words(shares: Mapping[str, float | None]) -> str:

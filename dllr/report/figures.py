@@ -14,7 +14,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 INK = "#1f2328"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -33,6 +35,12 @@ READINGS = {
     "apart": (VERMILION, "s"),
     "flipped": (GREEN, "^"),
     "used": (PURPLE, "D"),
+}
+# A ring is wide enough for a mark of the same value to stand inside it.
+RING: dict[str, Any] = {"fillstyle": "none", "markersize": 8.5, "markeredgewidth": 2}
+SETS: dict[str, dict[str, Any]] = {
+    "calibration fold": {"marker": "o", "color": ORANGE, **RING},
+    "unlabelled pixels": {"marker": "D", "color": BLUE, "markersize": 5},
 }
 _MARKED = 6  # markers on a line of readings
 _WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
@@ -70,7 +78,7 @@ def class_iou(iou: Mapping[str, Mapping[str, float | None]]) -> Figure:
         for row, name in enumerate(classes):
             if all(values[name] is None for values in iou.values()):
                 axes.text(1, row, "neither there nor mapped", va="center", alpha=0.7)
-        _classes_down(axes, classes)
+        _names_down(axes, classes)
         axes.set(xlim=(0, 105), xticks=range(0, 101, 20), xlabel="IoU (%)")
         _legend(figure, axes)
     return figure
@@ -140,15 +148,65 @@ def marginals(
     rows = np.arange(len(classes))
     with mpl.rc_context(STYLE):
         figure, axes = _plot(height=0.9 + 0.34 * len(classes))
-        axes.hlines(rows, old, new, color=INK, alpha=0.35, linewidth=1.5)
         axes.plot(wanted, rows, "|", color=INK, markersize=15, markeredgewidth=2, label="target")
-        axes.plot(old, rows, "o", color=ORANGE, fillstyle="none", markersize=7, label="before",
-                  markeredgewidth=2)  # fmt: skip
-        axes.plot(new, rows, "o", color=BLUE, markersize=7, label="after")
-        _classes_down(axes, classes)
+        _pair(axes, {"before": old, "after": new})
+        _names_down(axes, classes)
         axes.set(xlabel="share of pixels (%)")
         axes.set_xlim(left=0, right=1.06 * max(wanted.max(), old.max(), new.max()))
         _legend(figure, axes)
+    return figure
+
+
+def accuracy_by_rule(
+    accuracy: Mapping[str, Mapping[str, float | None]], used: str, span: tuple[float, float]
+) -> Figure:
+    """Marks of accuracy (0..1) by rule: {set: {rule: accuracy, or None: no mark}}.
+
+    `used` is the rule that was trained on; `span`, the least and the largest accuracy that the axis must
+    hold, lets charts of several rounds have one scale.
+    """
+    rules = list(next(iter(accuracy.values())))
+    low, high = (100 * end for end in span)
+    pad = max(2.0, 0.06 * (high - low))
+    with mpl.rc_context(STYLE):
+        figure, axes = _plot(height=0.9 + 0.3 * len(rules))
+        for place, values in accuracy.items():
+            there = {rules.index(rule): 100 * v for rule, v in values.items() if v is not None}
+            axes.plot(
+                list(there.values()), list(there), linestyle="none", label=place, **SETS[place]
+            )
+        _names_down(axes, rules)
+        if used in rules:
+            row = rules.index(used)
+            axes.axhspan(row - 0.5, row + 0.5, color=BLUE, alpha=0.14, linewidth=0)
+            axes.get_yticklabels()[row].set_fontweight("bold")
+        axes.set(xlim=(low - pad, high + pad), xlabel="accuracy (%; trained on is shaded)")
+        _legend(figure, axes)
+    return figure
+
+
+def labels_by_class(
+    measures: Mapping[str, Mapping[str, Mapping[str, float | None]]], truth: Mapping[str, float]
+) -> Figure:
+    """What is said (0..1) of the labels of two rules by class: {measure: {rule: {class: value, or None}}}.
+
+    The last measure is the share that a class has of the labels; `truth` is the one it has of the pixels.
+    """
+    rows = np.arange(len(truth))
+    with mpl.rc_context(STYLE):
+        layout = ConstrainedLayoutEngine(wspace=0.08)  # ticks of neighbours stay apart
+        figure = Figure(figsize=(_WIDTH, 1.0 + 0.34 * len(truth)), layout=layout)
+        *others, last = figure.subplots(1, len(measures), sharey=True)
+        wanted = 100 * np.array(list(truth.values()))
+        last.plot(wanted, rows, "|", color=INK, markersize=15, markeredgewidth=2, label="truth")
+        for axes, (measure, rules) in zip([*others, last], measures.items(), strict=True):
+            _pair(axes, {rule: _percent(values) for rule, values in rules.items()})
+            _names_down(axes, list(truth))
+            axes.set(xlabel=f"{measure} (%)")
+        for axes in others:
+            axes.set(xlim=(-6, 106), xticks=(0, 50, 100))
+        last.set_xlim(-0.06 * last.dataLim.x1, 1.1 * last.dataLim.x1)
+        _legend(figure, last)
     return figure
 
 
@@ -186,13 +244,27 @@ def _line(axes: Axes, values: Mapping[str, float | None], **look: Any) -> None:
     axes.plot(list(there), list(there.values()), linewidth=1.6, markersize=6, **look)
 
 
-def _classes_down(axes: Axes, classes: Sequence[str]) -> None:
-    axes.set_yticks(range(len(classes)), classes)
+def _percent(values: Mapping[str, float | None]) -> NDArray[np.float64]:
+    """NaN for what does not exist."""
+    return 100 * np.array([np.nan if v is None else v for v in values.values()])
+
+
+def _pair(axes: Axes, shares: Mapping[str, NDArray[np.float64]]) -> None:
+    """Two values a row, one for the other: {what it is: (rows,)}; NaN is left out."""
+    (before, old), (after, new) = shares.items()
+    rows = np.arange(len(old))
+    axes.hlines(rows, old, new, color=INK, alpha=0.35, linewidth=1.5)
+    axes.plot(old, rows, "o", color=ORANGE, label=before, **RING)
+    axes.plot(new, rows, "o", color=BLUE, markersize=5.5, label=after)
+
+
+def _names_down(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_ylim(len(classes) - 0.4, -0.6)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", color=INK, alpha=0.12)
-    for above, _ in pairwise(range(len(classes))):
+    for above, _ in pairwise(range(len(names))):
         axes.axhline(above + 0.5, color=INK, alpha=0.08, linewidth=0.6)
 
 

@@ -74,7 +74,10 @@ class Page:
         confusion: a row an actual class: name, total, and cells of (share, count).
         readings: of those that the training took: name → what it is, in words.
         transport: a row a round that was trained on pseudo-labels: what the transport says of itself.
+        prior: what the class shares do to its labels, a row a round and class: see
+            `dllr.report.tables.prior_rows`.
         ledger: how right its labels are beside those of other rules: see `dllr.report.tables.ledger_rows`.
+        rule_charts, label_charts: the same by rule, and class by class.
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
@@ -110,8 +113,11 @@ class Page:
     readings: Mapping[str, str]
     reading_charts: Sequence[Chart]
     transport: Sequence[Row]
-    ledger: Mapping[str, Any]
     transport_charts: Sequence[Chart]
+    prior: Sequence[Row]
+    ledger: Mapping[str, Any]
+    rule_charts: Sequence[Chart]
+    label_charts: Sequence[Chart]
     pictures: Sequence[Picture]
     gradient: Sequence[str]
     right: str

@@ -1,5 +1,6 @@
 """Rows of the page's tables, and its sentences, from plain values."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -239,6 +240,31 @@ def limits(
     )
     said.append("Pictures are thinned and stretched for the eye. Scores are taken on all pixels.")
     return said
+
+
+def prior_rows(transport: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row a round and class: its share of the labels as aimed at, its potential, the probability from
+    which on a pixel can get it, and the shares of labels that change when its share is halved or doubled;
+    then one of no label, whose class is None.
+
+    transport: summaries of the labels, each with its round.
+    """
+    rows = []
+    for summary in transport:
+        nothing, changed = summary.get("unlabelled_potential"), summary.get("sensitivity", {})
+        for name, potential in [*summary["potentials"].items(), (None, nothing)]:
+            bounded = None not in (name, potential, nothing)
+            rows.append(
+                {
+                    "round": int(summary["round"]),
+                    "class": name,
+                    "share": summary["target"].get(name),
+                    "potential": potential,
+                    "threshold": math.exp(min(0.0, nothing - potential)) if bounded else None,
+                    **{word: changed.get(name, {}).get(word) for word in ("halved", "doubled")},
+                }
+            )
+    return rows
 
 
 def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:

@@ -76,6 +76,10 @@ def run(
     marginals = _named(evaluation / "marginals.csv")
     ledger = _named(evaluation / "ledger.csv")
     history = pd.read_csv(evaluation / HISTORY)
+    transport = [
+        {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
+        for number in _without(skipped, rounds)
+    ]
 
     names: list[str] = metrics["classes"]
     selected = int(metrics["selected_round"])
@@ -134,12 +138,12 @@ def run(
         training_charts=charts.of_training(history),
         readings={n: words for n, words in tables.READINGS.items() if history[n].notna().any()},
         reading_charts=charts.of_readings(history),
-        transport=[
-            {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
-            for number in _without(skipped, rounds)
-        ],
-        ledger=tables.ledger_rows(ledger),
+        transport=transport,
         transport_charts=charts.of_marginals(marginals),
+        prior=tables.prior_rows(transport),
+        ledger=tables.ledger_rows(ledger),
+        rule_charts=charts.of_rules(ledger),
+        label_charts=charts.of_labels(ledger),
         pictures=[
             _picture(
                 scene,

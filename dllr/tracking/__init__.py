@@ -1,8 +1,9 @@
 """MLflow as a view of what came out: numbers live in files first, losing MLflow loses nothing.
 
-What a run is (`identity`), what it shows (`view`), where it is kept (`store`), and when it is
-posted: while a stage trains (`live`), after the last stage, or by hand (`post`). Importing this
-package is cheap; MLflow and DVC, which take seconds, are imported where they are needed.
+What a run is (`identity`), what it shows (`view`, its numbers by `metrics`), where it is kept
+(`store`), and when it is posted: while a stage trains (`live`), after the last stage, or by hand
+(`post`). Importing this package is cheap; MLflow and DVC, which take seconds, are imported where
+they are needed.
 
 The store is `mlflow.db` in the project's root with its files in `mlartifacts/`, unless
 `MLFLOW_TRACKING_URI` names another. `DLLR_TRACK=0` turns off what is posted while stages run.

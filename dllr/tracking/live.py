@@ -25,9 +25,10 @@ from dllr.tracking.identity import (
     recorded_stages,
     state_of,
 )
+from dllr.tracking.metrics import history_points
 from dllr.tracking.post import post
 from dllr.tracking.store import Store
-from dllr.tracking.view import data_name, history_points, stage_view, state_view
+from dllr.tracking.view import data_name, stage_view, state_view
 
 POLL = 2.0  # s between looks at the history
 AWAY = 30.0  # s before a store that failed is tried again

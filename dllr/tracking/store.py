@@ -18,7 +18,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dllr.errors import TrackingError
-from dllr.tracking.view import DataSet, Point, View, storable
+from dllr.tracking.metrics import Point, storable
+from dllr.tracking.view import DataSet, View
 
 KEY = "dllr.key"  # identity of a run
 STATE = "dllr.state"  # key of the state a run belongs to

@@ -1,40 +1,29 @@
-"""What a run shows, read from files: params, tags, metric points, data sets and artifacts.
+"""What a run shows: params, tags, data sets, artifacts, and the points that `metrics` reads."""
 
-Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
-round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
-`rounds/<head>/<score>`, `rounds/validation_miou` and `rounds/guard_miou` with the round as step.
-A training stage's run: the columns of its history by step, `test/<head>/<score>` of its round, and
-what its guard read: `validation/<head>/miou`, `validation/correlation`, `validation/entropy`, and
-the verdict as tag `guard`. A pseudo-label stage's: the numbers of its summary, `before/<class>` and
-the like; the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
-`median_apart_px`.
-"""
-
-import csv
 import json
-import math
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from statistics import median
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
-from dllr.raster.products import GUARD
+from dllr.raster.products import LEDGER
 from dllr.tracking.identity import Stage, State
+from dllr.tracking.metrics import (
+    Point,
+    evaluation_points,
+    guard_of,
+    guard_points,
+    history_points,
+    label_points,
+    leaves,
+    metric_name,
+    registration_points,
+    score_points,
+    summary_points,
+)
 
-SCORES = ("miou", "oa", "f1", "kappa")
 TRAINING = ("warmup", "train_round")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric."""
-
-    key: str
-    value: float
-    step: int = 0
+TABLE = "ledger.csv"  # of evaluation; and the name of a stage's ledger in MLflow, which shows CSV
 
 
 @dataclass(frozen=True)
@@ -101,9 +90,14 @@ def state_view(
     for stage in made.values():
         folder = output(root, stage)
         if stage.kind == "evaluate":
-            _add_evaluation(view, folder)
+            view.points += evaluation_points(folder)
+            names = ("metrics.json", "selection.json", "confusion.csv", TABLE)
+            view.artifacts |= {n: folder / n for n in names if (folder / n).exists()}
+            if TABLE in view.artifacts:
+                ledger = (folder / TABLE).read_text(encoding="utf-8")
+                view.points += label_points(ledger, ("accuracy",), by_round=True)
         elif stage.kind in TRAINING:
-            miou = (_guard(folder).get("miou") or {}).get("fused")
+            miou = (guard_of(folder).get("miou") or {}).get("fused")
             if miou is not None:
                 view.points.append(Point("rounds/guard_miou", miou, int(stage.item or 0)))
         elif stage.kind == "report":
@@ -112,29 +106,6 @@ def state_view(
     # Not from the first output on: states that share it would all seem to be made at once.
     view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
     return view
-
-
-def _add_evaluation(view: View, folder: Path) -> None:
-    metrics = read_json(folder / "metrics.json")
-    selected = str(metrics["selected_round"])
-    view.points += _scores(metrics["rounds"][selected]["fused"])
-    for head in ("optical", "sar"):
-        view.points += _scores(metrics["rounds"][selected].get(head, {}), f"{head}/")
-    view.points.append(Point("selected_round", float(selected)))
-    for name, heads in metrics["rounds"].items():
-        for head, scores in heads.items():
-            view.points += _scores(scores, f"rounds/{head}/", int(name))
-    selection = folder / "selection.json"
-    if selection.exists():
-        validation = read_json(selection)["validation_miou"]
-        view.points += [
-            Point("rounds/validation_miou", value, int(name))
-            for name, value in validation.items()
-            if value is not None
-        ]
-    for name in ("metrics.json", "selection.json", "confusion.csv"):
-        if (folder / name).exists():
-            view.artifacts[name] = folder / name
 
 
 def stage_view(
@@ -167,21 +138,25 @@ def stage_view(
     view.ended = _modified(folder)
     if stage.kind in TRAINING:
         view.points += history_points(folder / "history.csv")
-        guard = _guard(folder)
-        view.points += guard_points(guard)
-        view.tags |= {"guard": guard["verdict"]} if guard else {}
+        judged = guard_of(folder)
+        view.points += guard_points(judged)
+        view.tags |= {"guard": judged["verdict"]} if judged else {}
         round_name = stage.item or "0"
         for other in made.values():
             if other.kind == "evaluate":
                 rounds = read_json(output(root, other) / "metrics.json")["rounds"]
                 for head, scores in rounds.get(round_name, {}).items():
-                    view.points += _scores(scores, f"test/{head}/")
+                    view.points += score_points(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":
         summary = read_json(folder / "summary.json")
         if summary.get("skipped"):
             view.tags["skipped"] = "true"
         else:
-            view.points += _numbers(summary)
+            view.points += summary_points(summary)
+            if (folder / LEDGER).exists():
+                ledger = _csv(folder / LEDGER)
+                view.points += label_points(ledger)
+                view.artifacts[TABLE] = ledger
     elif stage.kind == "coregister":
         view.points += registration_points(folder)
     return view
@@ -190,83 +165,6 @@ def stage_view(
 def _is_data(path: str, names: set[str]) -> bool:
     place = PurePosixPath(path)
     return any(place.is_relative_to(n) or PurePosixPath(n).is_relative_to(place) for n in names)
-
-
-def history_points(path: Path) -> list[Point]:
-    """The rows of a history.csv so far; a last line that is still being written is left out."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    points = []
-    for row in csv.DictReader(complete.splitlines()):
-        for name, value in row.items():
-            if name not in ("round", "step") and value:
-                points.append(Point(metric_name(name), float(value), int(row["step"])))
-    return points
-
-
-def _guard(folder: Path) -> dict[str, Any]:
-    """What the guard says of a round; nothing of results from before there was one."""
-    found: dict[str, Any] = read_json(folder / GUARD) if (folder / GUARD).exists() else {}
-    return found
-
-
-def guard_points(guard: dict[str, Any]) -> list[Point]:
-    """What the guard read of a round, where it read something."""
-    found = {f"{head}/miou": value for head, value in (guard.get("miou") or {}).items()}
-    found |= {name: guard.get(name) for name in ("correlation", "entropy")}
-    return [Point(f"validation/{key}", value) for key, value in found.items() if value is not None]
-
-
-def registration_points(folder: Path) -> list[Point]:
-    """Scenes of each verdict, and medians over scenes of what their records say, px."""
-    found = [read_json(path)["registration"] for path in sorted(folder.glob("*/record.json"))]
-    points = [
-        Point(f"scenes/{word}", sum(record["verdict"] == word for record in found))
-        for word in sorted({record["verdict"] for record in found})
-    ]
-    for key in ("shift_px", "apart_px"):
-        values = [record[key] for record in found if record[key] is not None]
-        if values:
-            points.append(Point(f"median_{key}", median(values)))
-    return points
-
-
-def _numbers(summary: dict[str, Any]) -> list[Point]:
-    """Every number of a summary, named by the way to it: `residual`, `target/<class>`."""
-    return [
-        Point("/".join(metric_name(part).replace("/", "_") for part in path), float(value))
-        for path, value in _leaves(summary)
-        if isinstance(value, int | float)
-    ]
-
-
-def _scores(scores: dict[str, Any], prefix: str = "", step: int = 0) -> list[Point]:
-    points = [
-        Point(f"{prefix}{name}", scores[name], step)
-        for name in SCORES
-        if scores.get(name) is not None
-    ]
-    for name, value in scores.get("iou", {}).items():
-        if value is not None:
-            points.append(Point(prefix + _class_metric("iou", name), value, step))
-    return points
-
-
-def _class_metric(kind: str, name: str) -> str:
-    return f"{kind}/{metric_name(name).replace('/', '_')}"
-
-
-def metric_name(name: str) -> str:
-    """`name` with what MLflow does not take in names replaced by `_`."""
-    return re.sub(r"[^/\w.\- :]", "_", name)
-
-
-def storable(value: float) -> float:
-    """`value` as MLflow's databases keep it: infinities become the largest numbers."""
-    largest = 1.7976931348623157e308
-    return math.copysign(largest, value) if math.isinf(value) else float(value)
 
 
 def output(root: Path, stage: Stage) -> Path:
@@ -308,7 +206,7 @@ def _facts(params: dict[str, Any]) -> dict[str, str]:
     for name, value in (("method", method), ("labelled_tiles", budget)):
         if value is not None:
             tags[name] = str(value)
-    for path, value in _leaves(params):
+    for path, value in leaves(params):
         if path[-1] == "seed":
             tags[f"seed.{path[0]}"] = str(value)
     return tags
@@ -330,18 +228,16 @@ def flattened(params: dict[str, Any]) -> dict[str, str]:
     """A tree of values as MLflow's params: dotted keys, text."""
     return {
         metric_name(".".join(path)): value if isinstance(value, str) else json.dumps(value)
-        for path, value in _leaves(params)
+        for path, value in leaves(params)
     }
 
 
-def _leaves(
-    tree: dict[str, Any], at: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, (*at, str(key)))
-        else:
-            yield (*at, str(key)), value
+def _csv(path: Path) -> str:
+    """A table of a .parquet as CSV."""
+    import pandas as pd  # takes its time, and few stages have one
+
+    text: str = pd.read_parquet(path).to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _yaml(params: dict[str, Any]) -> str:

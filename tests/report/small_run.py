@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,7 @@ def make(
     warnings: Sequence[str] | None = None,
     lost: int | None = None,
     validated: bool = True,
+    sets: Mapping[str, bool] = MappingProxyType({"calibration": True, "oracle": True}),
 ) -> SmallRun:
     """Write results of round 0..`rounds` for the scenes of `splits`: {name: split}.
 
@@ -96,6 +98,7 @@ def make(
     warnings: of the split; None where the split says nothing of them.
     lost: the round that the guard lost; those after it were skipped, and the one before it selected.
     validated: there are labels on validation.
+    sets: those of the ledger, and whether any pixel of them is known.
     """
     rng = np.random.default_rng(5)
     numbers = [str(number) for number in range(rounds + 1)]
@@ -132,7 +135,7 @@ def make(
     if audit is not None:
         found = pd.DataFrame(audit, columns=["level", "scene", "check", "message"])
         found.to_csv(folder / "scenes" / "audit.csv", index=False)
-    _write_evaluation(folder / "evaluation", total, guard, counted)
+    _write_evaluation(folder / "evaluation", total, guard, counted, sets)
     for number in numbers:
         _json(folder / "rounds" / number / "guard.json", guard[number])
     for number in numbers[1:]:
@@ -307,6 +310,7 @@ def _write_evaluation(
     total: Mapping[tuple[str, str], np.ndarray],
     guard: Mapping[str, Mapping[str, Any]],
     counted: Sequence[Mapping[str, Any]],
+    sets: Mapping[str, bool],
 ) -> None:
     numbers = list(guard)
     ran = [number for number in numbers if guard[number]["verdict"] != "skipped"]
@@ -347,15 +351,37 @@ def _write_evaluation(
     ]
     header = ["round", "class", "target", "before", "after"]
     pd.DataFrame(marginals, columns=header).to_csv(folder / "marginals.csv", index=False)
-    ledger = [
-        {"round": r, "set": s, "rule": rule, "class": "*", "pixels": 900, "coverage": 0.8,
-         "accuracy": a, "miou": a - 0.1, "share": 1.0}
-        for r in ran[1:]
-        for s in ("calibration", "oracle")
-        for rule, a in (("argmax", 0.441), ("threshold", 0.474), ("reassigned", 0.573))
-    ]  # fmt: skip
     columns = ["round", "set", "rule", "class", "pixels", "coverage", "accuracy", "miou", "share"]
-    pd.DataFrame(ledger, columns=columns).to_csv(folder / "ledger.csv", index=False)
+    rows = [row for number in ran[1:] for row in ledger(int(number), sets)]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "ledger.csv", index=False)
+
+
+RULES = {
+    "argmax": 0.441, "threshold": 0.474, "alignment": 0.462, "thresholds by class": 0.521,
+    "Sinkhorn by batch": 0.508, "shares": 0.566, "shares + regions": 0.573, "reassigned": 0.573,
+}  # fmt: skip
+NOTHING = {"pixels": 0, "coverage": None, "accuracy": None, "miou": None}
+
+
+def ledger(number: int, sets: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """Rows of a round for these sets, and whether a set has pixels; of the last class it never has."""
+    rows = []
+    for name, known in sets.items():
+        for rule, right in RULES.items():
+            facts = {"round": number, "set": name, "rule": rule}
+            accuracy = right - 0.02 * (name == "oracle") + 0.03 * number
+            whole = {"pixels": 900, "coverage": 0.8, "accuracy": accuracy, "miou": accuracy - 0.1}
+            rows.append({**facts, "class": "*", **(whole if known else NOTHING), "share": 1.0})
+            shares = _transport()["before" if rule == "argmax" else "after"]
+            for place, (label, share) in enumerate(shares.items()):
+                there = {
+                    "pixels": 270 - 40 * place,
+                    "coverage": 0.95 - 0.05 * place,
+                    "accuracy": accuracy + 0.3 - 0.1 * place,
+                }
+                each = there if known and label != NAMES[-1] else NOTHING
+                rows.append({**facts, "class": label, **each, "miou": None, "share": share * known})
+    return rows
 
 
 def _readings(step: int) -> dict[str, float | None]:
@@ -376,7 +402,12 @@ def _transport() -> dict[str, Any]:
         "target": dict(zip(NAMES, target.tolist(), strict=True)),
         "before": dict(zip(NAMES, before.tolist(), strict=True)),
         "after": dict(zip(NAMES, ((target + before) / 2).tolist(), strict=True)),
-        "potentials": dict.fromkeys(NAMES, 0.1),
+        "potentials": dict(zip(NAMES, (-0.42, 0.1, 0.61, 0.1, -0.2, 1.84, None), strict=True)),
+        "unlabelled_potential": -0.51,
+        "sensitivity": {
+            name: {"halved": 0.01 + 0.02 * place, "doubled": 0.02 + 0.05 * place}
+            for place, name in enumerate(NAMES[:-1])
+        },
         "residual": 4.2e-7,
         "passes": 31,
         "converged": True,

@@ -1,5 +1,6 @@
 import re
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -12,6 +13,12 @@ IOU = {
 }
 
 
+BY_CLASS: dict[str, dict[str, float | None]] = {
+    "argmax": {"water": 0.9, "road": None},
+    "reassigned": {"water": 0.7, "road": 0.2},
+}
+
+
 def drawn() -> dict[str, Figure]:
     rounds = {"0": 0.5, "1": None, "2": 0.6}
     return {
@@ -20,6 +27,17 @@ def drawn() -> dict[str, Figure]:
         "training": figures.learning_curve([1, 2, 3], {"loss": [2.0, float("nan"), 1.0]}),
         "readings": figures.readings({name: ([1, 2], [0.0, 1.0]) for name in figures.READINGS}),
         "marginals": figures.marginals(["water", "road"], [0.9, 0.1], [1.0, 0.0], [0.95, 0.05]),
+        "rules": figures.accuracy_by_rule(
+            {
+                "calibration fold": {"argmax": 0.4, "reassigned": None},
+                "unlabelled pixels": {"argmax": 0.3, "reassigned": 0.5},
+            },
+            "reassigned",
+            (0.2, 0.6),
+        ),
+        "labels": figures.labels_by_class(
+            dict.fromkeys(("coverage", "accuracy", "share"), BY_CLASS), {"water": 0.8, "road": 0.2}
+        ),
     }
 
 
@@ -78,3 +96,25 @@ def test_readings_share_an_axis_and_neither_colour_nor_marker() -> None:
     assert all(len(set(look)) == 4 for look in zip(*looks, strict=True))
     low, high = axes.get_ylim()
     assert -0.1 < low < 0 and 1 < high < 1.1
+
+
+def test_a_rule_is_marked_where_its_accuracy_is_known_and_the_one_in_use_stands_out() -> None:
+    axes = drawn()["rules"].axes[0]
+    fold, free = axes.get_lines()[:2]
+    assert fold.get_xydata().tolist() == [[40, 0]]
+    assert free.get_xydata().tolist() == [[30, 0], [50, 1]]
+    assert fold.get_marker() != free.get_marker() and fold.get_color() != free.get_color()
+    assert [name.get_fontweight() for name in axes.get_yticklabels()] == ["normal", "bold"]
+    low, high = axes.get_xlim()
+    assert low < 20 and high > 60
+
+
+def test_rules_are_beside_one_another_class_by_class() -> None:
+    *others, last = drawn()["labels"].axes
+    assert [axes.get_xlabel() for axes in others] == ["coverage (%)", "accuracy (%)"]
+    truth, argmax, used = last.get_lines()[:3]
+    assert truth.get_xdata().tolist() == [80, 20]
+    assert argmax.get_xdata()[0] == 90 and np.isnan(argmax.get_xdata()[1])
+    assert used.get_xdata().tolist() == [70, 20]
+    low, high = last.get_xlim()
+    assert low < 0 and 90 < high < 105

@@ -100,12 +100,12 @@ def test_every_picture_has_words(page: str) -> None:
     assert len(pictures) == 6 + 4 + 4  # a scene with a label, one without, and roles of four
     assert all(picture["alt"] for picture in pictures)
     charts = [found for _, found in outline.tags if found.get("role") == "img"]
-    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2 + 2
+    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2 + 2 + 2 * 3
     assert all(chart["aria-label"] for chart in charts)
 
 
 def test_a_scene_without_labels_says_so(page: str) -> None:
-    assert text(page).count("no label") == 2
+    assert text(section(page, "maps")).count("no label") == 2
 
 
 def section(page: str, name: str) -> str:
@@ -210,7 +210,7 @@ def rows_of(page: str, name: str) -> list[str]:
 
 
 def test_rows_have_as_many_cells_as_heads(page: str) -> None:
-    for name, cells in (("scores", [{8}, {8}]), ("transport", [{9}, {8}])):
+    for name, cells in (("scores", [{8}, {8}]), ("transport", [{9}, {7}, {8}])):
         tables = re.findall(r"<table.*?</table>", section(page, name), flags=re.DOTALL)
         found = [
             {len(re.findall("<t[hd] ?", row)) for row in table.split("<tr")[1:]} for table in tables
@@ -270,6 +270,7 @@ def test_a_skipped_round_has_neither_curves_nor_labels_nor_a_place_in_charts(sto
     )
     assert {row.split()[0] for row in rows_of(stopped, "transport")} == {"1", "2"}
     assert "Labels of round 2" in stopped and "Labels of round 3" not in stopped
+    assert "by rule, round 2" in stopped and "by rule, round 3" not in stopped
 
 
 def test_without_labels_on_validation_the_guard_has_read_nothing(tmp_path: Path) -> None:
@@ -282,6 +283,52 @@ def test_the_transport_shows_its_evidence(page: str) -> None:
     rows = text(page[page.index('<section id="transport">') :])
     assert "1.31 · 1.12 · 0.94" in rows
     assert "4.2e-07 yes" in rows
+
+
+def captions(page: str) -> list[str]:
+    """Of the charts on the labels of round 1."""
+    found = re.findall(r"<figcaption>(.*?)</figcaption>", section(page, "transport"))
+    return [caption for caption in found if "round 1" in caption]
+
+
+BY_RULE = ["Labels of round 1", "Accuracy by rule, round 1"]
+FOLD, UNLABELLED = (
+    f"Labels of round 1, {place}" for place in ("calibration fold", "unlabelled pixels")
+)
+
+
+def test_the_ledger_is_drawn_by_rule_and_class_by_class(page: str) -> None:
+    assert captions(page) == [*BY_RULE, FOLD, UNLABELLED]
+    words = re.findall(r'aria-label="(.*?)"', section(page, "transport"))
+    (rules,) = (w for w in words if w.startswith("calibration fold: argmax 47.1 %"))
+    assert "; unlabelled pixels: argmax 45.1 %" in rules and "reassigned 60.3 %" in rules
+    classes = [w for w in words if w.startswith("coverage of argmax: farmland 95.0 %")]
+    assert len(classes) == 2 * 2 and all("road 70.0 %, others none" in w for w in classes)
+
+
+@pytest.mark.parametrize(
+    ("sets", "drawn"),
+    [
+        ({"calibration": True}, [*BY_RULE, FOLD]),
+        ({"calibration": True, "oracle": False}, [*BY_RULE, FOLD]),
+        ({"calibration": False, "oracle": True}, [*BY_RULE, UNLABELLED]),
+        ({"calibration": False, "oracle": False}, BY_RULE[:1]),
+    ],
+)
+def test_only_sets_with_pixels_are_drawn(
+    sets: dict[str, bool], drawn: list[str], tmp_path: Path
+) -> None:
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=1, size=64, sets=sets)
+    page = small.build(tmp_path / "out", pictures=0)
+    assert Outline(page).open == []
+    assert captions(page) == drawn
+    assert ("Class by class" in page) == (drawn[-1] in (FOLD, UNLABELLED))
+
+
+def test_the_prior_is_told_class_by_class(page: str) -> None:
+    rows = rows_of(page, "transport")[2:]
+    assert rows[0] == "1 farmland 30.0 -0.42 91.4 1.0 2.0"
+    assert rows[6:8] == ["1 others 5.0 – – – –", "1 no label – -0.51 – – –"]
 
 
 def test_limits_name_what_weakens_the_scores(page: str) -> None:

@@ -5,7 +5,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllr.report import page, tables
+from dllr.report import charts, page, tables
+from dllr.transport.rivals import RULES
 
 
 def heads(miou: float | None) -> dict[str, dict[str, float | None]]:
@@ -146,3 +147,30 @@ def test_real_and_well_tested_scenes_have_fewer_limits() -> None:
 def test_what_does_not_exist_is_a_dash() -> None:
     assert (page.percent(None), page.number(None)) == ("–", "–")
     assert (page.percent(0.6349), page.number(0.5)) == ("63.5", "0.500")
+
+
+def test_a_threshold_is_the_probability_at_which_a_class_exceeds_no_label() -> None:
+    summary = {
+        "round": "1",
+        "target": {"water": 0.9, "road": 0.1},
+        "potentials": {"water": -0.2, "road": None},
+        "unlabelled_potential": -0.5,
+        "sensitivity": {"water": {"halved": 0.1, "doubled": 0.3}},
+    }
+    water, road, nothing = tables.prior_rows([summary])
+    assert water["threshold"] == np.exp(-0.3)
+    assert (water["share"], water["halved"], water["doubled"]) == (0.9, 0.1, 0.3)
+    unknown = dict.fromkeys(("threshold", "halved", "doubled"))
+    assert road == {"round": 1, "class": "road", "share": 0.1, "potential": None, **unknown}
+    assert nothing == {"round": 1, "class": None, "share": None, "potential": -0.5, **unknown}
+
+
+def test_where_all_is_labelled_or_shares_do_not_decide_there_is_nothing_to_tell() -> None:
+    summary = {"round": "1", "target": {"water": 1.0}, "potentials": {"water": 0.0}}
+    for more in ({"unlabelled_potential": None, "sensitivity": {}}, {}):
+        water, _ = tables.prior_rows([summary | more])
+        assert (water["threshold"], water["halved"]) == (None, None)
+
+
+def test_the_teachers_own_opinion_is_a_rule_of_the_ledger() -> None:
+    assert charts.LIKELIEST in RULES

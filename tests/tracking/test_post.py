@@ -1,13 +1,9 @@
 """What `dllr track` leaves in the store, read back through MLflow's client."""
 
-import json
-from pathlib import Path
-
 import pytest
 from tracked_project import Project, commit
 
 from dllr.tracking import track
-from dllr.tracking.view import registration_points
 
 STAGES = ["scenes", "split", "warmup", "pseudo_label@1", "train_round@1", "evaluate", "report"]
 
@@ -32,8 +28,10 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert rounds == [(0, 0.5), (1, 0.6)]
     assert [name for name, _ in whole["inputs"]] == ["data/islands"]
     assert whole["inputs"][0][1].endswith(".dir")
-    files = ["confusion.csv", "metrics.json", "params.yaml", "report/index.html", "selection.json"]
-    assert whole["artifacts"] == files
+    assert whole["artifacts"] == [
+        "confusion.csv", "ledger.csv", "metrics.json", "params.yaml", "report/index.html",
+        "selection.json",
+    ]  # fmt: skip
 
     children = project.children(whole)
     assert sorted(children) == sorted(STAGES)
@@ -63,6 +61,24 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     }.items() <= transport.items()
 
 
+def test_how_right_labels_are_is_told_by_round_and_by_rule(project: Project) -> None:
+    track(project.root)
+    (whole,) = project.wholes()
+    told = {key: value for key, value in whole["history"].items() if key.startswith("labels/")}
+    assert {key: (step, value) for key, ((step, value, _),) in told.items()} == {
+        "labels/calibration/shares _ regions/accuracy": (1, 0.7),
+        "labels/calibration/argmax/accuracy": (1, 0.5),
+    }
+    stage = project.children(whole)["pseudo_label@1"]
+    told = {key: value for key, value in stage["metrics"].items() if key.startswith("labels/")}
+    assert told == {
+        f"labels/calibration/{rule}/{measure}": value
+        for rule, accuracy in (("shares _ regions", 0.7), ("argmax", 0.5))
+        for measure, value in (("accuracy", accuracy), ("coverage", 0.8), ("miou", 0.4))
+    }
+    assert stage["artifacts"] == ["ledger.csv"]
+
+
 def test_rounds_that_the_guard_did_not_keep_say_so(project: Project) -> None:
     project.change('rounds: {"1": 0}', 'rounds: {"1": 0, "2": 1, "3": 2}')
     project.repro()
@@ -76,17 +92,20 @@ def test_rounds_that_the_guard_did_not_keep_say_so(project: Project) -> None:
     assert not [key for key in children["train_round@3"]["metrics"] if key.startswith("validation")]
     skipped = children["pseudo_label@3"]
     assert (skipped["tags"]["skipped"], skipped["metrics"]) == ("true", {})
+    assert skipped["artifacts"] == []
     assert "skipped" not in children["pseudo_label@2"]["tags"]
 
 
-def test_results_from_before_there_was_a_guard_are_posted(project: Project) -> None:
-    project.run("sed", "-i", "/guard.json/d", "thin.py")
+def test_results_from_before_there_was_a_guard_or_a_ledger_are_posted(project: Project) -> None:
+    project.run("sed", "-i", "/guard.json/d; /ledger.parquet/d", "thin.py")
     project.repro()
     track(project.root)
     (whole,) = project.wholes()
     assert whole["status"] == "FINISHED"
     assert "rounds/guard_miou" not in whole["metrics"]
-    assert "guard" not in project.children(whole)["warmup"]["tags"]
+    children = project.children(whole)
+    assert "guard" not in children["warmup"]["tags"]
+    assert children["pseudo_label@1"]["artifacts"] == []
 
 
 def test_posting_twice_changes_nothing(project: Project) -> None:
@@ -205,32 +224,3 @@ def test_a_pipeline_in_a_folder_below_is_another(project: Project) -> None:
 def test_nothing_run_yet_makes_the_store_and_says_so(fresh: Project) -> None:
     assert track(fresh.root).startswith("nothing to post")
     assert (fresh.root / "mlflow.db").exists()
-
-
-def test_names_of_classes_become_names_that_mlflow_takes() -> None:
-    from dllr.tracking.view import metric_name
-
-    assert metric_name("Wald & Wiese (naß)") == "Wald _ Wiese _naß_"
-
-
-def test_a_half_written_last_line_waits(tmp_path: Path) -> None:
-    from dllr.tracking.view import Point, history_points
-
-    path = tmp_path / "history.csv"
-    path.write_text("round,step,loss\n0,10,0.5\n0,20,0.2")
-    assert history_points(path) == [Point("loss", 0.5, 10)]
-
-
-def test_a_registration_is_counted_by_verdict(tmp_path: Path) -> None:
-    for name, word, apart in (
-        ("a", "applied", 0.5),
-        ("b", "applied", 0.9),
-        ("c", "unverified", None),
-    ):
-        (tmp_path / name).mkdir()
-        record = {"verdict": word, "apart_px": apart, "shift_px": apart and 4.0}
-        (tmp_path / name / "record.json").write_text(json.dumps({"registration": record}))
-    found = {point.key: point.value for point in registration_points(tmp_path)}
-    assert found == {
-        "scenes/applied": 2, "scenes/unverified": 1, "median_apart_px": 0.7, "median_shift_px": 4.0,
-    }  # fmt: skip
