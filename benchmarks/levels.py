@@ -1,0 +1,212 @@
+"""Which further level would make the labels of real teachers better? What the stage leaves out, measured.
+
+`python -m benchmarks.levels [RESULTS ...]` takes results folders of runs or of a study's cells (none =
+results/) and labels 80 % of the unlabelled windows' pixels, as round 1 did but by pixel alone: to the
+labelled shares; with distances to class prototypes in the costs; to shares that the teacher's mean
+probabilities have a part in; with each window to shares of its own, found by EM. Accuracy is the mean over
+the classes, mIoU that of the labelled pixels, in %; the scene folder knows the truth. Printed are the means
+over the folders, and the mean gain over the first rule with the half width of its 95 % interval.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from scipy.stats import t as student
+from torch import nn
+from torch.nn import functional
+
+from dllr.files import read_json
+from dllr.models.batch import stacked
+from dllr.models.network import HEADS
+from dllr.models.predict import BATCH
+from dllr.raster.arrays import SceneArrays, open_arrays
+from dllr.raster.grid import IGNORE, read_indices
+from dllr.raster.products import CHECKPOINT, SUMMARY, WINDOWS
+from dllr.raster.windows import boxes
+from dllr.stages.teaching import WEIGHTS, Teacher
+from dllr.transport.data import Dense
+from dllr.transport.ledger import UNLABELLED, Truth
+from dllr.transport.newton import solve
+from dllr.transport.partial import partial, reassign, widened
+from dllr.transport.scores import cost
+from dllr.transport.tiles import expected_shares, solve_tiles
+
+COVERAGE, STRIDE, SEEN = (
+    0.8,
+    4,
+    2,
+)  # px between pixels that count, of unlabelled and of labelled windows
+PULL = (0.5, 2.0)  # weights of the distance 1 − cos to a class's prototype
+MIXED = (0.5, 1.0)  # parts that the teacher's mean probabilities have in the shares
+PRICE = 3.0  # ρ of a window's own shares
+
+
+class Pixels(NamedTuple):
+    """Costs (T, n, K), features of unit length (T, n, F), truth (T, n) and validity (T, n) of windows."""
+
+    cost: NDArray[np.float32]
+    feature: NDArray[np.float32]
+    truth: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+
+
+def main(folders: list[Path]) -> None:
+    rows = []
+    for folder in folders:
+        rows.append(dict(_rules(folder)))
+        print(folder, rows[-1], file=sys.stderr, flush=True)
+    first, *others = rows[0]
+    figures: dict[str, Any] = {"folders": len(rows), "coverage": COVERAGE, "rules": {}}
+    for rule in (first, *others):
+        found = np.array([row[rule] for row in rows])
+        gain = found - np.array([row[first] for row in rows])
+        figures["rules"][rule] = {
+            name: {"mean": _digits(found[:, k].mean()), "gain": _digits(gain[:, k].mean()),
+                   "half_width": _half_width(gain[:, k])}
+            for k, name in enumerate(("accuracy", "miou"))
+        }  # fmt: skip
+    print(json.dumps(figures))
+
+
+def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Each rule, with accuracy and mIoU of its labels."""
+    summary = read_json(results / "pseudo_labels/1" / SUMMARY)
+    shares, epsilon = np.array(list(summary["target"].values())), summary["epsilon"]
+    shares = shares / shares.sum()
+    windows = pd.read_parquet(results / "split" / WINDOWS)
+    windows = windows[windows["split"] == "train"]
+    teacher = _Teacher(results, summary["temperature"])
+    taught = teacher.look(windows[windows["labelled"] == "train"], results / "split/labels", SEEN)
+    free = teacher.look(windows[windows["labelled"] == "no"], results / "labels", STRIDE)
+    seen = free.valid
+    price, known = free.cost[seen], free.truth[seen] != IGNORE
+    truth = Truth(free.truth[seen][known], np.zeros(known.sum(), np.int64), len(shares))
+
+    def judged(cost: NDArray[np.float32], wanted: NDArray[np.float64]) -> tuple[float, float]:
+        problem = partial(wanted / wanted.sum(), COVERAGE, epsilon, np.inf)
+        found = solve(Dense(torch.from_numpy(widened(cost))), problem, tolerance=1e-4)
+        done = reassign(cost, found.potentials, epsilon)
+        labels = np.where(done.covered, done.label, UNLABELLED)[known].astype(np.uint8)
+        accuracy, miou = truth.accuracy(labels), truth.miou(labels)
+        assert accuracy is not None and miou is not None
+        return 100 * accuracy, 100 * miou
+
+    yield "labelled shares", judged(price, shares)
+    prototypes = _prototypes(taught.feature[taught.valid], taught.truth[taught.valid], len(shares))
+    for weight in PULL:
+        pulled = price + np.float32(weight) * (1 - free.feature[seen] @ prototypes.T)
+        yield f"prototypes, weight {weight:g}", judged(pulled, shares)
+    own = np.exp(-price).mean(0)
+    for part in MIXED:
+        yield (
+            f"the teacher's shares, part {part:g}",
+            judged(price, (1 - part) * shares + part * own),
+        )
+    yield "each window to its own shares", judged(_by_window(free, shares, epsilon)[seen], shares)
+
+
+class _Teacher(Teacher):
+    """With the features that the fused head classifies."""
+
+    def __init__(self, results: Path, temperatures: dict[str, float]) -> None:
+        super().__init__(results / "rounds/0" / CHECKPOINT)
+        self.temperatures = np.array([temperatures[head] for head in HEADS])
+        self.coregistered = results / "coregistered"
+        self.weights = np.array([WEIGHTS[head] for head in HEADS])
+        self.scenes: dict[str, SceneArrays] = {}
+        self.read = torch.empty(0)
+        classify: nn.Conv2d = self.network.decoders["fused"].classify  # type: ignore[assignment]
+        classify.register_forward_hook(self._keep)
+
+    def _keep(self, _: Any, inputs: tuple[torch.Tensor], __: Any) -> None:
+        self.read = inputs[0]
+
+    @torch.no_grad()
+    def look(self, windows: pd.DataFrame, labels: Path, stride: int) -> Pixels:
+        size, thin = self.trained.size, (slice(stride // 2, None, stride),) * 2
+        parts = []
+        for first in range(0, len(windows), BATCH):
+            here = boxes(windows.iloc[first : first + BATCH])
+            crops = [self._scene(b.scene).crop(b.y, b.x, size, size) for b in here]
+            optical, sar, valid = stacked(crops, self.device)
+            out = self.network(self.trained.optical(optical), self.trained.sar(sar), valid)
+            logits = torch.stack([out[head] for head in HEADS]).float()[..., *thin]
+            wide = functional.interpolate(self.read, (size, size), mode="bilinear")
+            feature = functional.normalize(wide.float()[..., *thin], dim=1).movedim(1, -1)
+            known = valid[..., *thin]
+            sight = torch.stack([known.any(1), known[:, 0], known[:, 1]])  # as HEADS are named
+            rows = cost(
+                logits.movedim(2, -1).flatten(1, -2).cpu().numpy(), self.temperatures,
+                self.weights, sight.flatten(1).cpu().numpy() | ~known.any(1).flatten().cpu().numpy(),
+            )  # fmt: skip
+            count, classes = len(here), len(self.classes)
+            places = [(labels / f"{b.scene}.tif", Window(b.x, b.y, size, size)) for b in here]
+            truth = np.stack([self._truth(*place)[thin].ravel() for place in places])
+            feature, seen = (
+                feature.flatten(1, 2).cpu().numpy(),
+                known.any(1).flatten(1).cpu().numpy(),
+            )
+            parts.append(Pixels(rows.reshape(count, -1, classes), feature, truth, seen))
+        return Pixels(*(np.concatenate(kept) for kept in zip(*parts, strict=True)))
+
+    def _scene(self, name: str) -> SceneArrays:
+        if name not in self.scenes:
+            self.scenes[name] = open_arrays(self.coregistered / name)
+        return self.scenes[name]
+
+    def _truth(self, path: Path, window: Window) -> NDArray[np.uint8]:
+        if not path.exists():
+            return np.full((self.trained.size,) * 2, IGNORE, np.uint8)
+        return read_indices(path, window)
+
+
+def _prototypes(
+    feature: NDArray[np.float32], label: NDArray[np.uint8], classes: int
+) -> NDArray[np.float32]:
+    """Mean directions (K, F) of the labelled pixels; 0 of a class that has none."""
+    found = np.zeros((classes, feature.shape[1]), np.float32)
+    for k in np.unique(label[label != IGNORE]):
+        mean = feature[label == k].mean(0)
+        found[k] = mean / np.linalg.norm(mean).clip(1e-6)
+    return found
+
+
+def _by_window(pixels: Pixels, shares: NDArray[np.float64], epsilon: float) -> NDArray[np.float32]:
+    """Costs (T, n, K) lifted to the labelled shares, then by each window's own potentials."""
+    problem = partial(shares, 1.0, epsilon, np.inf)
+    flat = torch.from_numpy(widened(pixels.cost[pixels.valid]))
+    lift = solve(Dense(flat), problem, tolerance=1e-4).potentials[:-1]
+    price = torch.from_numpy((pixels.cost - lift).astype(np.float32))
+    price = -(-price).log_softmax(2)
+    mass = torch.from_numpy(pixels.valid.astype(np.float32))
+    wanted = torch.from_numpy(shares.astype(np.float32))
+    own = expected_shares(price, mass, wanted, steps=5, trust=0.95, floor=1e-4)
+    found = solve_tiles(price, mass, own, epsilon=epsilon, rho=PRICE, tolerance=1e-3)
+    return np.asarray(price - found.potentials.nan_to_num(neginf=-50)[:, None], np.float32)
+
+
+def _half_width(gain: NDArray[np.float64]) -> float | None:
+    """Of the 95 % interval of a mean; None of one folder."""
+    if len(gain) < 2:
+        return None
+    return _digits(student.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+def _digits(value: float) -> float:
+    return round(float(value), 2)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="*", type=Path, help="folders; none = results")
+    given = parser.parse_args()
+    main(given.results or [Path("results")])
