@@ -151,11 +151,9 @@ class _Teacher(Teacher):
             count, classes = len(here), len(self.classes)
             places = [(labels / f"{b.scene}.tif", Window(b.x, b.y, size, size)) for b in here]
             truth = np.stack([self._truth(*place)[thin].ravel() for place in places])
-            feature, seen = (
-                feature.flatten(1, 2).cpu().numpy(),
-                known.any(1).flatten(1).cpu().numpy(),
-            )
-            parts.append(Pixels(rows.reshape(count, -1, classes), feature, truth, seen))
+            seen = known.any(1).flatten(1).cpu().numpy()
+            direction = feature.flatten(1, 2).cpu().numpy()
+            parts.append(Pixels(rows.reshape(count, -1, classes), direction, truth, seen))
         return Pixels(*(np.concatenate(kept) for kept in zip(*parts, strict=True)))
 
     def _scene(self, name: str) -> SceneArrays:
