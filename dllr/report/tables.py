@@ -26,7 +26,8 @@ READINGS = {  # column of the history → what it is
     "in common",
     "flipped": "the share of the written labels that the teacher, which goes on learning, would give "
     "another class by now",
-    "used": "the share of the unlabelled pixels that the teacher is sure enough of to teach",
+    "used": "the share of the unlabelled pixels that the teacher is sure enough of to teach, or that the "
+    "plan labels",
 }
 _ROWS = 40  # of a level of the audit; all are in its file
 _FEW = 5  # test scenes below which a mean over them says little about others
