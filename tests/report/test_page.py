@@ -1,12 +1,14 @@
 """The page as a whole, built by the stage from a small tree of results."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from small_run import NAMES, SmallRun, make
+from small_run import HEADS, NAMES, SmallRun, make
 
 SPLITS = {
     "plain": "train",
@@ -270,6 +272,24 @@ def test_the_certificate_is_a_chart_and_a_table(page: str) -> None:
     assert len(rows) == 10
     (words,) = re.findall(r'aria-label="(.*?)"', section(page, "certificate"))
     assert words.startswith("Both images: mIoU ") and "SAR moved by 4 px: mIoU" in words
+
+
+def test_what_could_not_be_measured_is_said(tmp_path: Path) -> None:
+    """A single block of test pixels, none of which both images see."""
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64)
+    folder = tmp_path / "results/evaluation"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    nothing = {"miou": None, "iou": dict.fromkeys(NAMES)}
+    metrics["intervals"] = {"by": "block", "units": 1, **dict.fromkeys(HEADS, nothing)}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    table = pd.read_csv(folder / "certificate.csv").assign(pixels=0, miou=None, oa=None)
+    table.to_csv(folder / "certificate.csv", index=False)
+    page = small.build(tmp_path / "out", pictures=0)
+    assert Outline(page).open == []
+    assert "a single block of test pixels does not show" in text(section(page, "classes"))
+    certificate = section(page, "certificate")
+    assert "No test pixel is seen by both images" in certificate and "<table" not in certificate
+    assert "mIoU, test</dt>" in page
 
 
 def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:
