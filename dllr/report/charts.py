@@ -20,13 +20,16 @@ def of_scores(
     rounds: Mapping[str, Mapping[str, Mapping[str, Any]]],
     validation: Mapping[str, float | None],
     selected: int,
+    intervals: Mapping[str, Mapping[str, Any]],
 ) -> list[Chart]:
-    """IoU by class in the round in use and, where there is more than one, mean IoU by round."""
+    """IoU by class in the round in use, with its interval, and, where there is more than one, mean IoU by
+    round."""
     iou = {head: rounds[str(selected)][head]["iou"] for head in HEADS}
+    bounds = {head: intervals[head]["iou"] for head in HEADS}
     charts = [
         Chart(
-            figures.svg(figures.class_iou(iou), "iou"),
-            "; ".join(f"{head}: {_in_words(values)}" for head, values in iou.items()),
+            figures.svg(figures.class_iou(iou, bounds), "iou"),
+            "; ".join(f"{head}: {_with_bounds(iou[head], bounds[head])}" for head in HEADS),
             f"IoU by class, round {selected}",
         )
     ]
@@ -146,6 +149,15 @@ def _values(rows: pd.DataFrame, by: str, measure: str) -> dict[str, float | None
         name: float(value) if pd.notna(value) else None
         for name, value in zip(rows[by], rows[measure], strict=True)
     }
+
+
+def _with_bounds(shares: Mapping[str, float | None], bounds: figures.Bounds) -> str:
+    said = []
+    for name, share in shares.items():
+        bound = bounds[name]
+        reach = f" ({percent(bound['low'])} to {percent(bound['high'])})" if bound else ""
+        said.append(f"{_in_words({name: share})}{reach}")
+    return ", ".join(said)
 
 
 def _in_words(shares: Mapping[str, float | None]) -> str:

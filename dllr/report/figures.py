@@ -43,7 +43,7 @@ SETS: dict[str, dict[str, Any]] = {
     "unlabelled pixels": {"marker": "D", "color": BLUE, "markersize": 5},
 }
 _MARKED = 6  # markers on a line of readings
-_WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
+WIDTH = 5.2  # inches; a figure fills half a wide page, or a phone's
 STYLE: dict[Any, Any] = {
     "font.size": 10.5,
     "text.color": INK,
@@ -61,8 +61,14 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def class_iou(iou: Mapping[str, Mapping[str, float | None]]) -> Figure:
-    """Bars of IoU (0..1) by class, one bar a head: {head: {class: IoU, or None: no bar}}."""
+Bounds = Mapping[str, Mapping[str, float] | None]  # by class, `low` and `high`, 0..1
+
+
+def class_iou(
+    iou: Mapping[str, Mapping[str, float | None]], bounds: Mapping[str, Bounds]
+) -> Figure:
+    """Bars of IoU (0..1) by class, one bar a head: {head: {class: IoU, or None: no bar}}, each with a line
+    from bound to bound where it has any."""
     classes = list(next(iter(iou.values())))
     with mpl.rc_context(STYLE):
         figure, axes = _plot(height=0.7 + (0.16 * len(iou) + 0.14) * len(classes))
@@ -73,14 +79,21 @@ def class_iou(iou: Mapping[str, Mapping[str, float | None]]) -> Figure:
             axes.barh(
                 list(there), list(there.values()), thick * 0.86, color=HEADS[head], label=head
             )
-            for row, value in there.items():
-                axes.text(value + 1, row, f"{value:.0f}", va="center", fontsize=7.5)
+            for i, name in enumerate(classes):
+                if (value := values[name]) is None:
+                    continue
+                end = value
+                if bound := bounds[head][name]:
+                    end = max(value, bound["high"])
+                    span = [100 * bound["low"], 100 * bound["high"]]
+                    axes.plot(span, [i + off] * 2, "|-", color=INK, linewidth=0.9, markersize=4)
+                axes.text(100 * end + 1, i + off, f"{100 * value:.0f}", va="center", fontsize=7.5)
         for row, name in enumerate(classes):
             if all(values[name] is None for values in iou.values()):
                 axes.text(1, row, "neither there nor mapped", va="center", alpha=0.7)
         _names_down(axes, classes)
-        axes.set(xlim=(0, 105), xticks=range(0, 101, 20), xlabel="IoU (%)")
-        _legend(figure, axes)
+        axes.set(xlim=(0, 107), xticks=range(0, 101, 20), xlabel="IoU (%)")
+        legend(figure, axes)
     return figure
 
 
@@ -100,7 +113,7 @@ def miou_by_round(
         axes.set(xlabel="round (the one in use is shaded)", ylabel="mIoU (%)")
         axes.margins(x=0.08, y=0.15)
         axes.grid(axis="y", color=INK, alpha=0.12)
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -117,7 +130,7 @@ def learning_curve(steps: Sequence[int], losses: Mapping[str, Sequence[float]]) 
         axes.set(xlabel="step", ylabel="loss")
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=INK, alpha=0.12)
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -133,7 +146,7 @@ def readings(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> Figu
             )  # fmt: skip
         axes.set(xlabel="step", ylim=(-0.03, 1.03), yticks=(0, 0.25, 0.5, 0.75, 1))
         axes.grid(axis="y", color=INK, alpha=0.12)
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -153,7 +166,7 @@ def marginals(
         _names_down(axes, classes)
         axes.set(xlabel="share of pixels (%)")
         axes.set_xlim(left=0, right=1.06 * max(wanted.max(), old.max(), new.max()))
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -181,7 +194,7 @@ def accuracy_by_rule(
             axes.axhspan(row - 0.5, row + 0.5, color=BLUE, alpha=0.14, linewidth=0)
             axes.get_yticklabels()[row].set_fontweight("bold")
         axes.set(xlim=(low - pad, high + pad), xlabel="accuracy (%; trained on is shaded)")
-        _legend(figure, axes)
+        legend(figure, axes)
     return figure
 
 
@@ -195,7 +208,7 @@ def labels_by_class(
     rows = np.arange(len(truth))
     with mpl.rc_context(STYLE):
         layout = ConstrainedLayoutEngine(wspace=0.08)  # ticks of neighbours stay apart
-        figure = Figure(figsize=(_WIDTH, 1.0 + 0.34 * len(truth)), layout=layout)
+        figure = Figure(figsize=(WIDTH, 1.0 + 0.34 * len(truth)), layout=layout)
         *others, last = figure.subplots(1, len(measures), sharey=True)
         wanted = 100 * np.array(list(truth.values()))
         last.plot(wanted, rows, "|", color=INK, markersize=15, markeredgewidth=2, label="truth")
@@ -206,7 +219,7 @@ def labels_by_class(
         for axes in others:
             axes.set(xlim=(-6, 106), xticks=(0, 50, 100))
         last.set_xlim(-0.06 * last.dataLim.x1, 1.1 * last.dataLim.x1)
-        _legend(figure, last)
+        legend(figure, last)
     return figure
 
 
@@ -234,7 +247,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _plot(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
@@ -268,6 +281,9 @@ def _names_down(axes: Axes, names: Sequence[str]) -> None:
         axes.axhline(above + 0.5, color=INK, alpha=0.08, linewidth=0.6)
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
+def legend(figure: Figure, *axes: Axes) -> None:
+    """Above the plots, what they show, in one line."""
+    found = [one.get_legend_handles_labels() for one in axes]
+    handles = [handle for some, _ in found for handle in some]
+    names = [name for _, some in found for name in some]
     figure.legend(handles, names, loc="outside upper left", ncols=len(names), columnspacing=1.4)

@@ -50,7 +50,8 @@ class Page:
         simulated: the scenes are simulated.
         classes: name → colour `#rrggbb`.
         selected: the round in use.
-        headline: scores of the round in use, fused head, and `gain`, its mIoU less that of round 0.
+        headline: scores of the round in use, fused head, `bounds` of its mIoU, and `gain`, its mIoU less
+            that of round 0.
         facts: column titles of what the index says of each scene's pixels.
         scenes: a row a scene: scene, splits, width, height, crs, labelled, facts (shares, in the order
             of `facts`), verdict, shift, apart, precision (px), reason.
@@ -67,11 +68,18 @@ class Page:
         pixels: split → class → labelled pixels; of train those in the budget.
         min_distance: px between training and held-out pixels; None where no scene holds both.
         params: section → its keys and values.
-        scores: a row a round and head: round, head, selected, verdict, miou, validation, oa, f1, kappa.
+        scores: a row a round and head: round, head, selected, verdict, miou, boundary_miou, validation, oa,
+            f1, kappa.
+        drawn: what the intervals are taken by, in words.
+        by_class: a row a class of the round in use: see `dllr.report.tables.class_rows`.
+        seen: pixels that both images see, and those that one alone does → pixels, and miou by head.
         guard: a row a round: round, verdict, best, correlation, entropy, and the mIoU of each head.
         guard_said: sentences on the rounds that were not kept.
         skipped: the rounds that were not trained.
         confusion: a row an actual class: name, total, and cells of (share, count).
+        calibration: `before` and `after` the temperature → ece, brier.
+        temperature: of the fused head, fitted on validation.
+        certificate: a row a condition: see `dllr.report.certificate.rows`.
         readings: of those that the training took: name → what it is, in words.
         transport: a row a round that was trained on pseudo-labels: what the transport says of itself.
         prior: what the class shares do to its labels, a row a round and class: see
@@ -88,7 +96,7 @@ class Page:
     simulated: bool
     classes: Mapping[str, str]
     selected: int
-    headline: Mapping[str, float | None]
+    headline: Mapping[str, Any]
     facts: Sequence[str]
     scenes: Sequence[Row]
     registration: str
@@ -105,10 +113,18 @@ class Page:
     params: Mapping[str, Mapping[str, Any]]
     scores: Sequence[Row]
     score_charts: Sequence[Chart]
+    drawn: str
+    by_class: Sequence[Row]
+    seen: Mapping[str, Row]
     guard: Sequence[Row]
     guard_said: Sequence[str]
     skipped: Sequence[int]
     confusion: Sequence[Row]
+    calibration: Mapping[str, Mapping[str, float | None]]
+    temperature: float
+    calibration_charts: Sequence[Chart]
+    certificate: Sequence[Row]
+    certificate_charts: Sequence[Chart]
     training_charts: Sequence[Chart]
     readings: Mapping[str, str]
     reading_charts: Sequence[Chart]

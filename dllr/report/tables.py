@@ -101,7 +101,7 @@ def score_rows(
             "selected": int(number) == selected,
             "verdict": guard[number]["verdict"],
             "validation": validation[number] if head == "fused" else None,
-            **{key: heads[head][key] for key in ("miou", "oa", "f1", "kappa")},
+            **{key: heads[head][key] for key in ("miou", "boundary_miou", "oa", "f1", "kappa")},
         }
         for number, heads in rounds.items()
         for head in HEADS
@@ -146,14 +146,34 @@ def guard_said(guard: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return said
 
 
+def class_rows(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row a class: class, pixels, iou, iou_low, iou_high, precision, recall, f1; None where there is
+    none."""
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        for row in found.astype({"pixels": int}).astype(object).to_dict("records")
+    ]
+
+
+def drawn(intervals: Mapping[str, Any]) -> str:
+    """What the intervals are taken by, in words."""
+    units = int(intervals["units"])
+    if intervals["by"] == "scene":
+        return f"the {units} test scenes"
+    return f"{units} blocks of the test pixels, as there are too few scenes to draw from"
+
+
 def headline(
-    rounds: Mapping[str, Mapping[str, Mapping[str, Any]]], selected: int
-) -> dict[str, float | None]:
-    """Scores of the fused head in use, and what it gained in mIoU over round 0."""
+    rounds: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    selected: int,
+    intervals: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Scores of the fused head in use, bounds of its mIoU, and what it gained in mIoU over round 0."""
     here, start = rounds[str(selected)]["fused"], rounds["0"]["fused"]["miou"]
     known = selected > 0 and here["miou"] is not None and start is not None
     return {
         "miou": here["miou"],
+        "bounds": intervals["fused"]["miou"],
         "oa": here["oa"],
         "kappa": here["kappa"],
         "gain": here["miou"] - start if known else None,
@@ -237,7 +257,7 @@ def limits(
         )
     said.append(
         "Confidence is the network's own probability of the mapped class. How far it holds is "
-        "not measured on this page."
+        "measured on the test pixels alone, under Reliability."
     )
     said.append("Pictures are thinned and stretched for the eye. Scores are taken on all pixels.")
     return said

@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
-from dllr.evaluation.confusion import confusion, scores
-from dllr.execution import device
+from dllr.evaluation.confusion import scores
 from dllr.files import atomic_file, read_json, write_json
 from dllr.models.checkpoint import load
 from dllr.models.network import HEADS
-from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
-from dllr.raster.arrays import open_arrays
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import (
     CHECKPOINT,
@@ -28,11 +23,12 @@ from dllr.raster.products import (
     SAMPLE,
 )
 from dllr.raster.roles import Role
+from dllr.stages import rating
+from dllr.stages.certifying import BOTH, CONDITIONS, certificate
+from dllr.stages.scoring import SEEN, Mapper, Matrices, counted, doubted, fitted
 from dllr.transport.ledger import COLUMNS, ORACLE, Truth, entries
 
 PLACE = ["scene", "row", "column"]  # of a sampled pixel; its other columns are rules
-SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
-Matrices = dict[tuple[str, str, str], NDArray[np.int64]]  # (head, split, scene) → (K, K)
 
 
 def run(
@@ -45,8 +41,9 @@ def run(
     rounds: dict[str, int],
     evaluate: Evaluate,
 ) -> None:
-    """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
-    class shares and ledger of the pseudo-labels, and the selected round's checkpoint into `out`.
+    """Write metrics.json (test), selection.json (validation, and the temperature fitted on it), confusion
+    tables, the selected round's scores by class, reliability and certificate, the stacked histories, class
+    shares and ledger of the pseudo-labels, and the selected round's checkpoint into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
@@ -57,31 +54,54 @@ def run(
     _forget_removed_rounds(trained, numbers)
     verdicts = {n: read_json(trained / n / GUARD)["verdict"] for n in numbers}
     kept = [n for n in numbers if verdicts[n] == "kept"]
-    counted: dict[str, Matrices] = {}
+
+    def mapper(number: str) -> Mapper:
+        checkpoint = trained / number / CHECKPOINT
+        return Mapper(checkpoint, coregistered, labels, split, evaluate.overlap)
+
+    matrices: dict[str, Matrices] = {}
     for n in numbers:
         passed_on = verdicts[n] == "skipped"
-        counted[n] = (
-            counted[kept[-1]]
-            if passed_on
-            else _round(trained / n / CHECKPOINT, coregistered, labels, split, evaluate)
-        )
-    rated = {n: {h: scores(_sum(m, h, "test"), names) for h in HEADS} for n, m in counted.items()}
-    validation = {
-        n: scores(_sum(m, "fused", "validation"), names)["miou"] for n, m in counted.items()
-    }
+        matrices[n] = matrices[kept[-1]] if passed_on else counted(mapper(n), n)
+    rated = {n: {h: rating.rated(m, h, names) for h in HEADS} for n, m in matrices.items()}
+    held_out = {n: rating.whole(m, "fused", "validation") for n, m in matrices.items()}
+    validation = {n: scores(matrix, names)["miou"] for n, matrix in held_out.items()}
     selected = max(
         kept, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
     )
     chosen = {"selected_round": int(selected)}
+    used, test = mapper(selected), rating.whole(matrices[selected], "fused", "test")
+    temperature = fitted(used, int(held_out[selected].sum()))
+    doubt = doubted(used, temperature)
+    intervals = rating.intervals_of(matrices[selected], doubt.blocks, names)
+    seen = rating.summed(matrices[selected], "fused", "test")[SEEN.index("both")]
+    certified = {BOTH: seen.sum(axis=0)}
+    certified |= certificate(used, {n: c for n, c in CONDITIONS.items() if n != BOTH})
+
     with atomic_file(out / CHECKPOINT) as temporary:
         shutil.copyfile(trained / selected / CHECKPOINT, temporary)
-    _write_csv(out / "confusion_by_scene.csv", _long(counted, names))
-    _write_csv(out / "confusion.csv", _pairs(_sum(counted[selected], "fused", "test"), names))
-    _write_csv(out / HISTORY, pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]))
-    _write_csv(out / "marginals.csv", _marginals(trained, rounds))
-    _write_csv(out / "ledger.csv", _ledger(trained, rounds, split, labels, names))
-    write_json(out / "selection.json", chosen | {"validation_miou": validation})
-    write_json(out / "metrics.json", {"classes": names, **chosen, "rounds": rated})
+    for name, table in {
+        "certificate.csv": rating.conditions(certified, names),
+        "classes.csv": rating.classes(rated[selected]["fused"], test, intervals["fused"]),
+        "confusion.csv": rating.pairs(test, names),
+        "confusion_by_scene.csv": rating.long(matrices, names),
+        HISTORY: pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]),
+        "ledger.csv": _ledger(trained, rounds, split, labels, names),
+        "marginals.csv": _marginals(trained, rounds),
+        "reliability.csv": rating.bins(before=doubt.before, after=doubt.after),
+    }.items():
+        _write_csv(out / name, table)
+    facts = {"temperature": temperature, "validation_miou": validation}
+    write_json(out / "selection.json", chosen | facts)
+    more = {
+        "seen": rating.by_sight(matrices[selected], names),
+        "calibration": {
+            "before": {"ece": doubt.before.ece, "brier": doubt.before.brier},
+            "after": {"ece": doubt.after.ece, "brier": doubt.after.brier},
+        },
+        "intervals": intervals,
+    }
+    write_json(out / "metrics.json", {"classes": names, **chosen, "rounds": rated, **more})
 
 
 def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:
@@ -89,63 +109,6 @@ def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:
     for path in trained.iterdir():
         if path.is_dir() and path.name.isdigit() and path.name not in numbers:
             shutil.rmtree(path)
-
-
-def _round(
-    checkpoint: Path, coregistered: Path, labels: Path, split: Path, settings: Evaluate
-) -> Matrices:
-    """Confusion matrices of one round, by head, split and scene."""
-    trained = load(checkpoint)
-    where = device()
-    network = trained.teacher.to(where)
-    found: Matrices = {}
-    truths = sorted(labels.glob("*.tif"))
-    for path in tqdm(
-        truths, desc=f"evaluate {checkpoint.parent.name}", unit="scene", mininterval=2.0
-    ):
-        roles, truth = read_indices(split / ROLES / path.name), read_indices(path)
-        asked = {word: roles == role for word, role in SPLITS.items() if (roles == role).any()}
-        if not asked:
-            continue
-        scene = open_arrays(coregistered / path.stem)
-        for y, z in logits(trained, network, scene, settings.overlap, where):
-            rows = slice(y, y + z.shape[2])
-            seen = np.asarray(scene.valid[:, rows]).any(axis=0)
-            for m, head in enumerate(HEADS):
-                predicted = z[m].argmax(axis=0)
-                for word, mask in asked.items():
-                    actual = np.where(mask[rows] & seen, truth[rows], IGNORE)
-                    key = head, word, path.stem
-                    counts = confusion(actual, predicted, len(trained.classes))
-                    found[key] = found.get(key, 0) + counts
-    return found
-
-
-def _sum(matrices: Matrices, head: str, split: str) -> NDArray[np.int64]:
-    chosen = [m for (h, s, _), m in matrices.items() if (h, s) == (head, split)]
-    total: NDArray[np.int64] = np.sum(chosen, axis=0)
-    return total
-
-
-def _pairs(matrix: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
-    rows, columns = np.indices(matrix.shape).reshape(2, -1)
-    return pd.DataFrame(
-        {
-            "actual": np.array(names)[rows],
-            "predicted": np.array(names)[columns],
-            "count": matrix.ravel(),
-        }
-    )
-
-
-def _long(counted: dict[str, Matrices], names: list[str]) -> pd.DataFrame:
-    tables = []
-    for number, matrices in counted.items():
-        for (head, word, scene), matrix in matrices.items():
-            facts = {"round": number, "head": head, "split": word, "scene": scene}
-            tables.append(_pairs(matrix, names).assign(**facts))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["round", "head", "split", "scene", "actual", "predicted", "count"]]
 
 
 def _marginals(trained: Path, rounds: dict[str, int]) -> pd.DataFrame:

@@ -25,7 +25,16 @@ from dllr.raster.products import (
     SUMMARY,
 )
 from dllr.raster.roles import Role
-from dllr.report import charts, panels, rasters, registration, splitmap, tables
+from dllr.report import (
+    calibration,
+    certificate,
+    charts,
+    panels,
+    rasters,
+    registration,
+    splitmap,
+    tables,
+)
 from dllr.report.page import Page, Panel, Picture, render
 
 REGISTRATION = "registration.html"
@@ -75,6 +84,7 @@ def run(
     confusion = _named(evaluation / "confusion.csv")
     marginals = _named(evaluation / "marginals.csv")
     ledger = _named(evaluation / "ledger.csv")
+    conditions = _named(evaluation / "certificate.csv")
     history = pd.read_csv(evaluation / HISTORY)
     transport = [
         {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
@@ -107,7 +117,7 @@ def run(
         simulated=bool(demo),
         classes=colours,
         selected=selected,
-        headline=tables.headline(metrics["rounds"], selected),
+        headline=tables.headline(metrics["rounds"], selected, metrics["intervals"]),
         facts=[title for column, title in tables.FACTS.items() if column in index],
         scenes=rows,
         registration=REGISTRATION,
@@ -130,11 +140,22 @@ def run(
             _without(skipped, metrics["rounds"]),
             _without(skipped, selection["validation_miou"]),
             selected,
+            metrics["intervals"],
         ),
+        drawn=tables.drawn(metrics["intervals"]),
+        by_class=tables.class_rows(_named(evaluation / "classes.csv")),
+        seen=metrics["seen"],
         guard=tables.guard_rows(guard),
         guard_said=tables.guard_said(guard),
         skipped=skipped,
         confusion=tables.confusion_rows(matrix, names),
+        calibration=metrics["calibration"],
+        temperature=selection["temperature"],
+        calibration_charts=calibration.charts(
+            _named(evaluation / "reliability.csv"), metrics["calibration"]
+        ),
+        certificate=certificate.rows(conditions, names),
+        certificate_charts=certificate.charts(conditions),
         training_charts=charts.of_training(history),
         readings={n: words for n, words in tables.READINGS.items() if history[n].notna().any()},
         reading_charts=charts.of_readings(history),
@@ -193,7 +214,9 @@ def _without(skipped: Sequence[int], by_round: Mapping[str, Any]) -> dict[str, A
 
 def _named(path: Path) -> pd.DataFrame:
     """A table whose names stay names, also where they read like numbers or like missing values."""
-    names = ("scene", "actual", "predicted", "class", "head", "split", "set", "rule")
+    names = (
+        "scene", "actual", "predicted", "class", "head", "split", "seen", "set", "rule", "condition",
+    )  # fmt: skip
     table = pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False)
     for column in table.columns.difference(list(names)):
         table[column] = pd.to_numeric(table[column], errors="coerce")

@@ -1,8 +1,13 @@
 """Metric points, read from the files that the stages write.
 
-Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `iou/<class>` of the selected
-round's fused head on the test split, `optical/...` and `sar/...` of the other heads, and
-`rounds/<head>/<score>`, `rounds/validation_miou` and `rounds/guard_miou` with the round as step,
+Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `boundary_miou` (along borders) and
+`iou/<class>` of the selected round's fused head on the test split, `optical/...` and `sar/...` of the
+other heads. Of the fused head alone `precision/<class>`, `recall/<class>`, `class_f1/<class>`; bounds of
+95 % intervals, `miou_low`, `miou_high`, `iou_low/<class>`, `iou_high/<class>`; `ece`, `brier` of its
+probabilities with the `temperature`, `ece_before`, `brier_before` as they are; `seen/<part>/miou` of the
+pixels that `both` images see, or one (`no optical`, `no sar`); `certificate/<condition>`, mIoU with an
+image missing, hidden or moved. Then `rounds/<head>/<score>`, `rounds/validation_miou` and
+`rounds/guard_miou` with the round as step,
 and so `labels/<set>/<rule>/accuracy`, how right pseudo-labels are: the set is `calibration`, the
 fold, or `oracle`, unlabelled pixels whose class evaluation alone knows.
 A training stage's run: the columns of its history by step, `test/<head>/<score>` of its round, and
@@ -25,7 +30,8 @@ from typing import Any
 from dllr.files import read_json
 from dllr.raster.products import GUARD
 
-SCORES = ("miou", "oa", "f1", "kappa")
+SCORES = ("miou", "oa", "f1", "kappa", "boundary_miou")
+BY_CLASS = ("precision", "recall", "class_f1")
 MEASURES = ("accuracy", "coverage", "miou")  # of a rule for labels, in the ledger
 
 
@@ -42,7 +48,10 @@ def evaluation_points(folder: Path) -> list[Point]:
     """Scores of the selected round, and of all rounds with the round as step."""
     metrics = read_json(folder / "metrics.json")
     selected = str(metrics["selected_round"])
-    points = score_points(metrics["rounds"][selected]["fused"])
+    fused = metrics["rounds"][selected]["fused"]
+    points = score_points(fused)
+    points += [p for key in BY_CLASS for p in _class_points(key, fused.get(key, {}))]
+    points += _sure_points(metrics)
     for head in ("optical", "sar"):
         points += score_points(metrics["rounds"][selected].get(head, {}), f"{head}/")
     points.append(Point("selected_round", float(selected)))
@@ -51,13 +60,45 @@ def evaluation_points(folder: Path) -> list[Point]:
             points += score_points(scores, f"rounds/{head}/", int(name))
     selection = folder / "selection.json"
     if selection.exists():
-        validation = read_json(selection)["validation_miou"]
+        found = read_json(selection)
         points += [
             Point("rounds/validation_miou", value, int(name))
-            for name, value in validation.items()
+            for name, value in found["validation_miou"].items()
             if value is not None
         ]
+        if "temperature" in found:
+            points.append(Point("temperature", found["temperature"]))
+    certificate = folder / "certificate.csv"
+    if certificate.exists():
+        rows = csv.DictReader(certificate.read_text(encoding="utf-8").splitlines())
+        points += [
+            Point(f"certificate/{row['condition']}", float(row["miou"]))
+            for row in rows
+            if row["miou"]
+        ]
     return points
+
+
+def _sure_points(metrics: dict[str, Any]) -> list[Point]:
+    """How far the selected round's probabilities hold, the bounds of its scores, and its parts."""
+    found: list[Point] = []
+    for word, end in (("after", ""), ("before", "_before")):
+        scores = metrics.get("calibration", {}).get(word, {})
+        found += [Point(f"{key}{end}", v) for key, v in scores.items() if v is not None]
+    bounds = metrics.get("intervals", {}).get("fused", {})
+    for end in ("low", "high"):
+        if whole := bounds.get("miou"):
+            found.append(Point(f"miou_{end}", whole[end]))
+        each = {name: bound and bound[end] for name, bound in bounds.get("iou", {}).items()}
+        found += _class_points(f"iou_{end}", each)
+    for part, scores in metrics.get("seen", {}).items():
+        if (miou := scores["miou"]["fused"]) is not None:
+            found.append(Point(f"seen/{part}/miou", miou))
+    return found
+
+
+def _class_points(key: str, values: dict[str, float | None]) -> list[Point]:
+    return [Point(f"{key}/{_part(name)}", v) for name, v in values.items() if v is not None]
 
 
 def history_points(path: Path) -> list[Point]:

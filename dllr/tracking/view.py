@@ -91,7 +91,10 @@ def state_view(
         folder = output(root, stage)
         if stage.kind == "evaluate":
             view.points += evaluation_points(folder)
-            names = ("metrics.json", "selection.json", "confusion.csv", TABLE)
+            names = (
+                "metrics.json", "selection.json", "certificate.csv", "classes.csv", "confusion.csv",
+                "reliability.csv", TABLE,
+            )  # fmt: skip
             view.artifacts |= {n: folder / n for n in names if (folder / n).exists()}
             if TABLE in view.artifacts:
                 ledger = (folder / TABLE).read_text(encoding="utf-8")

@@ -49,12 +49,14 @@ def test_scores_have_the_promised_form(built_chain: Project) -> None:
     for heads in found["rounds"].values():
         assert set(heads) == HEADS
         for scores in heads.values():
-            assert set(scores) == {"miou", "oa", "f1", "kappa", "iou"}
-            assert set(scores["iou"]) == set(found["classes"])
+            by_class = {"iou", "precision", "recall", "class_f1"}
+            assert set(scores) == {"miou", "oa", "f1", "kappa", "boundary_miou"} | by_class
+            assert all(set(scores[key]) == set(found["classes"]) for key in by_class)
             assert 0 <= scores["miou"] <= 1
     selection = json.loads((built_chain.root / "results/evaluation/selection.json").read_text())
     best = max(ROUNDS, key=lambda r: (selection["validation_miou"][r], -int(r)))
     assert found["selected_round"] == selection["selected_round"] == int(best)
+    assert selection["temperature"] > 0
 
 
 def test_maps_open_as_they_should_and_leave_no_data_alone(built_chain: Project) -> None:

@@ -12,13 +12,19 @@ import pandas as pd
 import rasterio
 from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
+from scipy.special import softmax
 
-from dllr.evaluation.confusion import confusion, scores
+from dllr.evaluation.bootstrap import tally
+from dllr.evaluation.confusion import confusion
+from dllr.evaluation.parts import boundary, confusion_by_part
+from dllr.evaluation.reliability import Reliability, reliability
 from dllr.params.base import Section
 from dllr.params.report import Report
 from dllr.params.scenes import Label, LandClass, Optical, Sar, Scenes
 from dllr.raster.roles import Role
-from dllr.stages import report
+from dllr.stages import rating, report
+from dllr.stages.certifying import CONDITIONS
+from dllr.stages.scoring import SEEN, Matrices
 
 CLASSES = {
     "farmland": "#E3C56B",
@@ -105,8 +111,9 @@ def make(
     guard = _guard(numbers, lost, validated)
     ran = [number for number in numbers if guard[number]["verdict"] != "skipped"]
     last = [number for number in numbers if guard[number]["verdict"] == "kept"][-1]
-    counted: list[dict[str, Any]] = []
-    total = {(r, h): np.zeros((len(NAMES),) * 2, np.int64) for r in numbers for h in HEADS}
+    shape = len(SEEN), 2, len(NAMES), len(NAMES)
+    counted: dict[str, Matrices] = {number: {} for number in ran}
+    lost_images = {name: np.zeros((len(NAMES),) * 2, np.int64) for name in CONDITIONS}
     for place, (scene, split) in enumerate(splits.items()):
         actual = _cover(rng, size, NAMES.index(absent) if absent else None)
         _write_images(folder / "coregistered" / scene, rng, actual, bands, place)
@@ -120,22 +127,30 @@ def make(
                 wrong = 0.30 + worse - 0.06 * int(number) + 0.03 * place
                 wrong += 0.2 if int(number) == lost else 0.0
                 predicted = _mistaken(rng, actual, wrong)
-                if labelled and "test" in split:
-                    matrix = confusion(actual, predicted, len(NAMES))
-                    total[number, head] += matrix
-                    counted += _long(
-                        matrix, round=int(number), head=head, split="test", scene=scene
-                    )
+                if "test" in split:
+                    part = 2 * (np.arange(size) < size // 4) + boundary(actual)  # left: no optical
+                    known = np.where(labelled, actual, 255)
+                    counts = confusion_by_part(
+                        known, predicted, part, 2 * len(SEEN), len(NAMES)
+                    ).reshape(shape)
+                    counted[number][head, "test", scene] = counts
+        if labelled and "test" in split:
+            for name, condition in CONDITIONS.items():
+                wrong = 0.2 + 0.3 * (1 - condition.optical) + 0.1 * (1 - condition.sar)
+                mistaken = _mistaken(
+                    np.random.default_rng(place), actual, wrong + 0.02 * condition.shift
+                )
+                lost_images[name] += confusion(actual, mistaken, len(NAMES))
         sure = 100 * (1 - gaussian_filter((predicted != actual).astype(float), 3))
         sure = np.where(actual == 255, 255, sure).astype(np.uint8)
         _raster(folder / "maps" / scene / "class.tif", predicted[None], nodata=255)
         _raster(folder / "maps" / scene / "confidence.tif", sure[None], nodata=255)
-    total |= {(r, h): total[last, h] for r in numbers if r not in ran for h in HEADS}
+    counted |= {number: counted[last] for number in numbers if number not in ran}
     _write_tables(folder, splits, unlabelled, size, warnings)
     if audit is not None:
         found = pd.DataFrame(audit, columns=["level", "scene", "check", "message"])
         found.to_csv(folder / "scenes" / "audit.csv", index=False)
-    _write_evaluation(folder / "evaluation", total, guard, counted, sets)
+    _write_evaluation(folder / "evaluation", counted, guard, lost_images, sets)
     for number in numbers:
         _json(folder / "rounds" / number / "guard.json", guard[number])
     for number in numbers[1:]:
@@ -307,26 +322,47 @@ def _write_tables(
 
 def _write_evaluation(
     folder: Path,
-    total: Mapping[tuple[str, str], np.ndarray],
+    counted: dict[str, Matrices],
     guard: Mapping[str, Mapping[str, Any]],
-    counted: Sequence[Mapping[str, Any]],
+    lost_images: dict[str, np.ndarray],
     sets: Mapping[str, bool],
 ) -> None:
     numbers = list(guard)
     ran = [number for number in numbers if guard[number]["verdict"] != "skipped"]
     selected = [number for number in numbers if guard[number]["verdict"] == "kept"][-1]
-    found = {r: {h: scores(total[r, h], NAMES) for h in HEADS} for r in numbers}
-    metrics = {"classes": NAMES, "selected_round": int(selected), "rounds": found}
+    found = {r: {h: rating.rated(counted[r], h, NAMES) for h in HEADS} for r in numbers}
+    bins = {word: _reliability(sharpness) for word, sharpness in (("before", 3.0), ("after", 1.0))}
+    used, test = counted[selected], rating.whole(counted[selected], "fused", "test")
+    rng = np.random.default_rng(0)
+    blocks = {
+        head: tally(
+            rng.multinomial(9, np.full(20, 0.05), size=test.shape).transpose(2, 0, 1) * test
+        )
+        for head in HEADS
+    }
+    intervals = rating.intervals_of(used, blocks, NAMES)
+    metrics = {
+        "classes": NAMES,
+        "selected_round": int(selected),
+        "rounds": found,
+        "seen": rating.by_sight(used, NAMES),
+        "calibration": {word: {"ece": b.ece, "brier": b.brier} for word, b in bins.items()},
+        "intervals": intervals,
+    }
     _json(folder / "metrics.json", metrics)
     measured = {n: guard[n if n in ran else selected]["miou"]["fused"] for n in numbers}
     validation = {n: miou and miou + 0.02 for n, miou in measured.items()}
-    selection = {"selected_round": int(selected), "validation_miou": validation}
+    selection = {"selected_round": int(selected), "validation_miou": validation, "temperature": 1.4}
     _json(folder / "selection.json", selection)
-    used = pd.DataFrame(_long(total[selected, "fused"]))
-    used.to_csv(folder / "confusion.csv", index=False)
-    columns = ["round", "head", "split", "scene", "actual", "predicted", "count"]
-    by_scene = pd.DataFrame(counted, columns=columns)
-    by_scene.to_csv(folder / "confusion_by_scene.csv", index=False)
+    tables = {
+        "certificate": rating.conditions(lost_images, NAMES),
+        "classes": rating.classes(found[selected]["fused"], test, intervals["fused"]),
+        "confusion": rating.pairs(test, NAMES),
+        "confusion_by_scene": rating.long({n: counted[n] for n in ran}, NAMES),
+        "reliability": rating.bins(**bins),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
     steps = np.arange(10, 210, 10)
     history = [
         {
@@ -354,6 +390,14 @@ def _write_evaluation(
     columns = ["round", "set", "rule", "class", "pixels", "coverage", "accuracy", "miou", "share"]
     rows = [row for number in ran[1:] for row in ledger(int(number), sets)]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "ledger.csv", index=False)
+
+
+def _reliability(sharpness: float) -> Reliability:
+    """Of labels drawn from probabilities that are then sharpened."""
+    rng = np.random.default_rng(4)
+    logits = 1.5 * rng.normal(size=(5000, len(NAMES)))
+    gumbel = rng.gumbel(size=logits.shape)
+    return reliability(softmax(sharpness * logits, axis=1), (logits + gumbel).argmax(axis=1))
 
 
 RULES = {
@@ -416,14 +460,6 @@ def _transport() -> dict[str, Any]:
         "levels": {"shares": {"kept": True}, "regions": {"kept": False}},
         "pixels": 1_234_567,
     }
-
-
-def _long(matrix: np.ndarray, **facts: Any) -> list[dict[str, Any]]:
-    return [
-        {**facts, "actual": a, "predicted": p, "count": int(matrix[i, j])}
-        for i, a in enumerate(NAMES)
-        for j, p in enumerate(NAMES)
-    ]
 
 
 def _raster(

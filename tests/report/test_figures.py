@@ -1,17 +1,22 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dllr.report import figures
+from dllr.report import calibration, certificate, figures
 
 IOU = {
     "fused": {"water": 0.8, "road": None},
     "optical": {"water": 0.7, "road": None},
     "sar": {"water": 0.0, "road": None},
 }
-
+BOUNDS = {
+    "fused": {"water": {"low": 0.7, "high": 0.85}, "road": None},
+    "optical": {"water": None, "road": None},
+    "sar": {"water": None, "road": None},
+}
 
 BY_CLASS: dict[str, dict[str, float | None]] = {
     "argmax": {"water": 0.9, "road": None},
@@ -19,10 +24,27 @@ BY_CLASS: dict[str, dict[str, float | None]] = {
 }
 
 
+BINS = pd.DataFrame(
+    {
+        "high": [0.5, 0.75, 1.0],
+        "pixels_before": [0, 40, 60],
+        "confidence_before": [np.nan, 0.6, 0.9],
+        "accuracy_before": [np.nan, 0.5, 0.7],
+        "pixels_after": [10, 0, 90],
+        "confidence_after": [0.4, np.nan, 0.8],
+        "accuracy_after": [0.4, np.nan, 0.75],
+    }
+)
+CONDITIONS = pd.DataFrame(
+    [(1.0, 1.0, 0, 0.6), (1.0, 0.0, 0, 0.5), (0.0, 1.0, 0, 0.3), (0.5, 1.0, 0, 0.4), (1.0, 1.0, 2, 0.55)],
+    columns=["optical", "sar", "shift", "miou"],
+).assign(pixels=9, oa=0.8, f1=0.7, kappa=None, **{"iou/water": 0.9, "iou/road": None})  # fmt: skip
+
+
 def drawn() -> dict[str, Figure]:
     rounds = {"0": 0.5, "1": None, "2": 0.6}
     return {
-        "iou": figures.class_iou(IOU),
+        "iou": figures.class_iou(IOU, BOUNDS),
         "rounds": figures.miou_by_round({"fused": rounds, "sar": rounds}, rounds, selected=2),
         "training": figures.learning_curve([1, 2, 3], {"loss": [2.0, float("nan"), 1.0]}),
         "readings": figures.readings({name: ([1, 2], [0.0, 1.0]) for name in figures.READINGS}),
@@ -38,6 +60,8 @@ def drawn() -> dict[str, Figure]:
         "labels": figures.labels_by_class(
             dict.fromkeys(("coverage", "accuracy", "share"), BY_CLASS), {"water": 0.8, "road": 0.2}
         ),
+        "reliability": calibration.diagram(BINS),
+        "certificate": certificate.curves(CONDITIONS),
     }
 
 
@@ -80,9 +104,17 @@ def test_what_an_identifier_stands_for_is_there() -> None:
 
 
 def test_bars_are_as_long_as_the_scores() -> None:
-    axes = figures.class_iou(IOU).axes[0]
+    axes = figures.class_iou(IOU, BOUNDS).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [80.0, 70.0, 0.0]
     assert "neither there nor mapped" in [text.get_text() for text in axes.texts]
+
+
+def test_a_bar_with_bounds_has_a_line_from_one_to_the_other_and_its_number_behind_it() -> None:
+    axes = figures.class_iou(IOU, BOUNDS).axes[0]
+    spans = [line.get_xdata() for line in axes.get_lines() if line.get_marker() == "|"]
+    assert [list(span) for span in spans] == [[70, 85]]
+    (number,) = (text for text in axes.texts if text.get_text() == "80")
+    assert number.get_position()[0] == 86
 
 
 def test_a_round_without_score_is_left_out() -> None:
@@ -118,3 +150,39 @@ def test_rules_are_beside_one_another_class_by_class() -> None:
     assert used.get_xdata().tolist() == [70, 20]
     low, high = last.get_xlim()
     assert low < 0 and 90 < high < 105
+
+
+def test_bins_without_pixels_are_no_points_of_the_reliability_diagram() -> None:
+    above, below = drawn()["reliability"].axes
+    _, before, after = above.get_lines()
+    np.testing.assert_allclose(before.get_xydata(), [[60, 50], [90, 70]])
+    np.testing.assert_allclose(after.get_xydata(), [[40, 40], [80, 75]])
+    shares = [patch.get_data().values for patch in below.patches]
+    np.testing.assert_allclose(shares, [[0, 40, 60], [10, 0, 90]])
+    assert before.get_marker() and before.get_color() != after.get_color()
+
+
+def test_the_certificate_goes_from_both_images_to_sar_alone_and_along_the_shift() -> None:
+    left, right = drawn()["certificate"].axes
+    hidden, alone = left.get_lines()
+    assert hidden.get_xydata().tolist() == [[100, 30], [50, 40], [0, 60]]
+    assert alone.get_xydata().tolist() == [[100, 30]]
+    moved, optical = right.get_lines()
+    np.testing.assert_allclose(moved.get_xydata(), [[0, 60], [2, 55]])
+    assert set(optical.get_ydata()) == {50}
+
+
+def test_the_certificate_says_each_condition_and_its_change() -> None:
+    both, optical, sar, hidden, moved = certificate.rows(CONDITIONS, ["water", "road"])
+    assert [row["title"] for row in (both, optical, sar, hidden, moved)] == [
+        "Both images", "Optical alone", "SAR alone", "Optical hidden, 50 %", "SAR moved by 2 px",
+    ]  # fmt: skip
+    assert both["change"] is None and optical["change"] == pytest.approx(-0.1)
+    assert both["iou"] == [0.9, None] and both["kappa"] is None
+
+
+def test_without_pixels_there_is_neither_diagram_nor_curve() -> None:
+    nothing = {word: {"ece": None, "brier": None} for word in ("before", "after")}
+    assert calibration.charts(BINS.assign(pixels_before=0), nothing) == []
+    assert certificate.charts(CONDITIONS.assign(miou=np.nan)) == []
+    assert certificate.rows(CONDITIONS.assign(miou=np.nan), ["water"])[1]["change"] is None

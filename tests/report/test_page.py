@@ -1,12 +1,14 @@
 """The page as a whole, built by the stage from a small tree of results."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from small_run import NAMES, SmallRun, make
+from small_run import HEADS, NAMES, SmallRun, make
 
 SPLITS = {
     "plain": "train",
@@ -83,7 +85,7 @@ def test_links_lead_to_sections(page: str) -> None:
     outline = Outline(page)
     identifiers = {found.get("id") for _, found in outline.tags}
     links = [link["href"] for link in outline.all("a")]
-    assert len(links) == 11
+    assert len(links) == 14
     assert {f"#{name}" for name in identifiers} >= set(links) - {EVIDENCE}
 
 
@@ -100,7 +102,7 @@ def test_every_picture_has_words(page: str) -> None:
     assert len(pictures) == 6 + 4 + 4  # a scene with a label, one without, and roles of four
     assert all(picture["alt"] for picture in pictures)
     charts = [found for _, found in outline.tags if found.get("role") == "img"]
-    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 3 + 2 + 2 + 2 * 3
+    assert len(charts) == len(list(outline.all("svg"))) == 1 + 2 + 1 + 1 + 3 + 2 + 2 + 2 * 3
     assert all(chart["aria-label"] for chart in charts)
 
 
@@ -210,7 +212,13 @@ def rows_of(page: str, name: str) -> list[str]:
 
 
 def test_rows_have_as_many_cells_as_heads(page: str) -> None:
-    for name, cells in (("scores", [{8}, {8}]), ("transport", [{9}, {7}, {8}])):
+    for name, cells in (
+        ("scores", [{9}, {8}]),
+        ("classes", [{7}, {5}]),
+        ("reliability", [{3}]),
+        ("certificate", [{4 + len(NAMES)}]),
+        ("transport", [{9}, {7}, {8}]),
+    ):
         tables = re.findall(r"<table.*?</table>", section(page, name), flags=re.DOTALL)
         found = [
             {len(re.findall("<t[hd] ?", row)) for row in table.split("<tr")[1:]} for table in tables
@@ -228,6 +236,60 @@ def test_the_guard_shows_what_it_read(page: str) -> None:
     ]
     assert "warnings" not in section(page, "scores")
     assert "skipped" not in text(page)
+
+
+def test_scores_of_classes_have_intervals_and_say_what_they_are_of(page: str) -> None:
+    rows = rows_of(page, "classes")
+    assert [row.split()[0] for row in rows[: len(NAMES)]] == NAMES
+    assert re.fullmatch(r"farmland [\d ]+ [\d.]+ [\d.]+ to( [\d.]+){4}", rows[0])
+    assert rows[len(NAMES) - 1] == "others 0 – – – – –"
+    both, without_optical, without_sar = rows[len(NAMES) :]
+    assert re.fullmatch(r"both images [\d ]+( [\d.]+){3}", both)
+    assert re.fullmatch(r"no optical data [\d ]+( [\d.]+){3}", without_optical)
+    assert without_sar == "no SAR data 0 – – –"
+    shown = text(section(page, "classes"))
+    assert "20 blocks of the test pixels, as there are too few scenes" in shown
+    (bars,) = re.findall(r'aria-label="(fused: farmland [^"]*)"', section(page, "scores"))
+    assert re.match(r"fused: farmland [\d.]+ % \([\d.]+ to [\d.]+\), city", bars)
+    assert bars.count("others none") == 3
+
+
+def test_reliability_is_shown_before_and_after_the_temperature(page: str) -> None:
+    shown = section(page, "reliability")
+    assert "The temperature, 1.40, is fitted on validation" in text(shown)
+    assert [row.rsplit(" ", 2)[0] for row in rows_of(page, "reliability")] == [
+        "as they are", "with temperature",
+    ]  # fmt: skip
+    (words,) = re.findall(r'aria-label="(.*?)"', shown)
+    assert words.startswith("as they are: expected calibration error ") and "% sure" in words
+
+
+def test_the_certificate_is_a_chart_and_a_table(page: str) -> None:
+    rows = rows_of(page, "certificate")
+    assert [row.split(" ")[:2] for row in rows[:3]] == [
+        ["Both", "images"], ["Optical", "alone"], ["SAR", "alone"],
+    ]  # fmt: skip
+    assert len(rows) == 10
+    (words,) = re.findall(r'aria-label="(.*?)"', section(page, "certificate"))
+    assert words.startswith("Both images: mIoU ") and "SAR moved by 4 px: mIoU" in words
+
+
+def test_what_could_not_be_measured_is_said(tmp_path: Path) -> None:
+    """A single block of test pixels, none of which both images see."""
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64)
+    folder = tmp_path / "results/evaluation"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    nothing = {"miou": None, "iou": dict.fromkeys(NAMES)}
+    metrics["intervals"] = {"by": "block", "units": 1, **dict.fromkeys(HEADS, nothing)}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    table = pd.read_csv(folder / "certificate.csv").assign(pixels=0, miou=None, oa=None)
+    table.to_csv(folder / "certificate.csv", index=False)
+    page = small.build(tmp_path / "out", pictures=0)
+    assert Outline(page).open == []
+    assert "a single block of test pixels does not show" in text(section(page, "classes"))
+    certificate = section(page, "certificate")
+    assert "No test pixel is seen by both images" in certificate and "<table" not in certificate
+    assert "mIoU, test</dt>" in page
 
 
 def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:

@@ -10,7 +10,10 @@ from dllr.transport.rivals import RULES
 
 
 def heads(miou: float | None) -> dict[str, dict[str, float | None]]:
-    return {h: {"miou": miou, "oa": 0.9, "f1": 0.7, "kappa": None} for h in tables.HEADS}
+    return {
+        h: {"miou": miou, "boundary_miou": 0.2, "oa": 0.9, "f1": 0.7, "kappa": None}
+        for h in tables.HEADS
+    }
 
 
 def guards(*verdicts: str) -> dict[str, dict[str, Any]]:
@@ -29,9 +32,11 @@ def guards(*verdicts: str) -> dict[str, dict[str, Any]]:
 
 def test_gain_is_over_round_0() -> None:
     rounds = {"0": heads(0.5), "1": heads(0.625)}
-    assert tables.headline(rounds, 1)["gain"] == 0.125
-    assert tables.headline(rounds, 0)["gain"] is None
-    assert tables.headline({"0": heads(None), "1": heads(0.6)}, 1)["gain"] is None
+    bounds = {"fused": {"miou": {"low": 0.4, "high": 0.7}}}
+    assert tables.headline(rounds, 1, bounds)["gain"] == 0.125
+    assert tables.headline(rounds, 0, bounds)["gain"] is None
+    assert tables.headline({"0": heads(None), "1": heads(0.6)}, 1, bounds)["gain"] is None
+    assert tables.headline(rounds, 1, bounds)["bounds"] == {"low": 0.4, "high": 0.7}
 
 
 def test_only_the_fused_head_was_validated() -> None:

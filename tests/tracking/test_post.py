@@ -29,7 +29,7 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert [name for name, _ in whole["inputs"]] == ["data/islands"]
     assert whole["inputs"][0][1].endswith(".dir")
     assert whole["artifacts"] == [
-        "confusion.csv", "ledger.csv", "metrics.json", "params.yaml", "report/index.html",
+        "certificate.csv", "confusion.csv", "ledger.csv", "metrics.json", "params.yaml", "report/index.html",
         "selection.json",
     ]  # fmt: skip
 
@@ -59,6 +59,25 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
         "temperature/fused": 1.5,
         "converged": 1.0,
     }.items() <= transport.items()
+
+
+def test_how_sure_scores_and_probabilities_are_is_told(project: Project) -> None:
+    track(project.root)
+    (whole,) = project.wholes()
+    told = whole["metrics"]
+    assert {
+        "boundary_miou": 0.3, "precision/water": 0.7, "ece": 0.1, "brier": 0.4, "ece_before": 0.2,
+        "brier_before": 0.5, "temperature": 1.5, "miou_low": 0.55, "miou_high": 0.65,
+        "iou_low/water": 0.55, "iou_high/water": 0.65, "seen/both/miou": 0.6,
+        "certificate/both": 0.6, "certificate/shift_1": 0.5,
+    }.items() <= told.items()  # fmt: skip
+    missing = (
+        "precision/built-up _dense_",
+        "iou_low/built-up _dense_",
+        "seen/no sar/miou",
+        "certificate/sar",
+    )
+    assert not set(missing) & set(told)
 
 
 def test_how_right_labels_are_is_told_by_round_and_by_rule(project: Project) -> None:

@@ -32,9 +32,10 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
         pd.DataFrame(ledger("calibration", int(item))).to_parquet(out / "ledger.parquet")
     elif kind == "evaluate":
         rounds = {str(r): {h: scores(r, h) for h in ("fused", "optical", "sar")} for r in (0, 1)}
-        metrics = {"classes": CLASSES, "selected_round": 1, "rounds": rounds}
+        metrics = {"classes": CLASSES, "selected_round": 1, "rounds": rounds, **doubt()}
         (out / "metrics.json").write_text(json.dumps(metrics))
         selection = {"selected_round": 1, "validation_miou": {"0": 0.4, "1": 0.6}}
+        selection["temperature"] = 1.5
         (out / "selection.json").write_text(json.dumps(selection))
         rows = [row for name in ("calibration", "oracle") for row in ledger(name, 1)]
         with (out / "ledger.csv").open("w", newline="") as file:
@@ -42,6 +43,7 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
             table.writeheader()
             table.writerows(rows)
         (out / "confusion.csv").write_text("actual,predicted,count\nwater,water,3\n")
+        (out / "certificate.csv").write_text("condition,miou\nboth,0.6\nshift_1,0.5\nsar,\n")
     elif kind == "report":
         (out / "index.html").write_text("<h1>report</h1>")
         if os.environ.get("WATCH") == stage:
@@ -55,7 +57,22 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
 def scores(round_: int, head: str) -> dict:
     value = 0.5 + 0.1 * round_ - (0.2 if head == "sar" else 0.0)
     iou = {"water": value, "built-up (dense)": None if head == "sar" else value}
-    return {"miou": value, "oa": value, "f1": value, "kappa": value, "iou": iou}
+    return {
+        "miou": value, "oa": value, "f1": value, "kappa": value, "iou": iou, "boundary_miou": 0.3,
+        "precision": dict(zip(CLASSES, (0.7, None), strict=True)),
+    }  # fmt: skip
+
+
+def doubt() -> dict:
+    """What evaluation says of how sure the selected round's scores and probabilities are."""
+    calibration = {"before": {"ece": 0.2, "brier": 0.5}, "after": {"ece": 0.1, "brier": 0.4}}
+    bounds = {"low": 0.55, "high": 0.65}
+    fused = {"miou": bounds, "iou": dict(zip(CLASSES, (bounds, None), strict=True))}
+    seen = {
+        "both": {"pixels": 9, "miou": {"fused": 0.6}},
+        "no sar": {"pixels": 0, "miou": {"fused": None}},
+    }
+    return {"calibration": calibration, "intervals": {"by": "block", "fused": fused}, "seen": seen}
 
 
 def ledger(set_: str, round_: int) -> list[dict]:
