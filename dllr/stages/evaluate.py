@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from dllr.evaluation.confusion import confusion, scores
 from dllr.execution import device
 from dllr.files import atomic_file, read_json, write_json
-from dllr.models.checkpoint import load
+from dllr.models.checkpoint import load, save
 from dllr.models.network import HEADS
 from dllr.models.predict import logits
 from dllr.params.evaluate import Evaluate
@@ -21,6 +21,7 @@ from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import (
     CHECKPOINT,
     GUARD,
+    HELD_OUT,
     HISTORY,
     LABELS_SUMMARY,
     LEDGER,
@@ -28,6 +29,7 @@ from dllr.raster.products import (
     SAMPLE,
 )
 from dllr.raster.roles import Role
+from dllr.stages.calibrating import calibrated
 from dllr.transport.ledger import COLUMNS, ORACLE, Truth, entries
 
 PLACE = ["scene", "row", "column"]  # of a sampled pixel; its other columns are rules
@@ -46,7 +48,7 @@ def run(
     evaluate: Evaluate,
 ) -> None:
     """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
-    class shares and ledger of the pseudo-labels, and the selected round's checkpoint into `out`.
+    class shares and ledger of the pseudo-labels, and the selected round's checkpoint, calibrated, into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
@@ -73,8 +75,8 @@ def run(
         kept, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
     )
     chosen = {"selected_round": int(selected)}
-    with atomic_file(out / CHECKPOINT) as temporary:
-        shutil.copyfile(trained / selected / CHECKPOINT, temporary)
+    best = load(trained / selected / CHECKPOINT)
+    save(out / CHECKPOINT, calibrated(best, coregistered, split / HELD_OUT, evaluate.overlap))
     _write_csv(out / "confusion_by_scene.csv", _long(counted, names))
     _write_csv(out / "confusion.csv", _pairs(_sum(counted[selected], "fused", "test"), names))
     _write_csv(out / HISTORY, pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]))
