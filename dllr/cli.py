@@ -31,6 +31,7 @@ STAGES = {
     "train_round": "train a student on labels and pseudo-labels",
     "evaluate": "score every round, select one on validation",
     "map": "map whole scenes with the selected round",
+    "export": "write the selected network for other programs, with its card",
     "report": "write the page people read",
 }
 PLACES = {

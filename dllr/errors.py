@@ -31,3 +31,7 @@ class TrackingError(DllrError):
 
 class StudyError(DllrError):
     """A study's description, or one of its cells, cannot be run."""
+
+
+class ExportError(DllrError):
+    """A trained network cannot be written in another form."""

@@ -1,7 +1,7 @@
 """A trained network with all that is needed to use it: no code, plain tensors, numbers and names."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,10 @@ import torch
 
 from dllr.errors import TrainingError
 from dllr.files import atomic_file
-from dllr.models.network import Network
+from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass
@@ -20,7 +20,8 @@ class Trained:
     """Student and its teacher (moving average of its weights), and what they expect.
 
     decibels: the SAR bands are dB; if not, numbers without a unit. size: px, side of the windows it was
-    trained on.
+    trained on. temperatures: by head, > 0; the teacher's logits divided by them are calibrated. 1 until
+    they are fitted.
     """
 
     student: Network
@@ -33,6 +34,7 @@ class Trained:
     classes: list[str]
     colours: list[str]
     size: int
+    temperatures: dict[str, float] = field(default_factory=lambda: dict.fromkeys(HEADS, 1.0))
 
     @classmethod
     def new(cls, network: Network, **facts: Any) -> "Trained":
@@ -60,6 +62,7 @@ def save(path: Path, trained: Trained) -> None:
         "classes": trained.classes,
         "colours": trained.colours,
         "size": trained.size,
+        "temperatures": trained.temperatures,
     }
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         torch.save(state, file)  # into a file object: a path's name would become part of the bytes
@@ -86,5 +89,5 @@ def load(path: Path) -> Trained:
     return Trained(
         student, teacher, Normalisation(**state["optical"]), Normalisation(**state["sar"]),
         state["optical_bands"], state["sar_bands"], state["decibels"], state["classes"],
-        state["colours"], state["size"],
+        state["colours"], state["size"], state["temperatures"],
     )  # fmt: skip

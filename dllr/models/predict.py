@@ -1,10 +1,14 @@
 """Whole scenes through a network: overlapping windows, Hann-weighted, streamed in bands of rows."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dllr.models.batch import stacked
 from dllr.models.checkpoint import Trained
@@ -16,6 +20,36 @@ BATCH = 8  # windows a forward pass; bounds the memory
 FLOOR = 1e-3  # of the Hann weight, so that a scene's outermost pixels have one
 
 
+class Symmetry(NamedTuple):
+    """One of the eight of the square: flipped across, flipped down, then transposed."""
+
+    across: bool
+    down: bool
+    transposed: bool
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Of squares (..., S, S)."""
+        x = x.flip(self._axes) if self._axes else x
+        return x.mT if self.transposed else x
+
+    def undo(self, x: Tensor) -> Tensor:
+        """The inverse of `apply`."""
+        x = x.mT if self.transposed else x
+        return x.flip(self._axes) if self._axes else x
+
+    @property
+    def _axes(self) -> list[int]:
+        return [axis for axis, flipped in ((-1, self.across), (-2, self.down)) if flipped]
+
+
+# Each is a group: what is averaged over it turns with the scene.
+SYMMETRIES = {
+    "none": (Symmetry(False, False, False),),
+    "flips": tuple(Symmetry(*flips, False) for flips in product((False, True), repeat=2)),
+    "all": tuple(Symmetry(*each) for each in product((False, True), repeat=3)),
+}
+
+
 def logits(
     trained: Trained,
     network: Network,
@@ -23,11 +57,12 @@ def logits(
     overlap: float,
     device: torch.device,
     heads: tuple[str, ...] = HEADS,
+    symmetries: Sequence[Symmetry] = SYMMETRIES["none"],
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Bands of rows from top to bottom: (first row, logits (heads, K, rows, W) float32).
 
     overlap: share of a window that the next one covers. Memory follows the scene's width and not its
-    height: a band is handed out as soon as no later window reaches it.
+    height: a band is handed out as soon as no later window reaches it. symmetries: see `window_logits`.
     """
     size = trained.size
     height, width = scene.grid.height, scene.grid.width
@@ -39,7 +74,8 @@ def logits(
     total = np.zeros((len(heads), len(trained.classes), size, columns), np.float32)
     mass = np.zeros((size, columns), np.float32)
     for y, following in zip(ys, [*ys[1:], height], strict=True):
-        for x, values in zip(xs, _row(trained, network, scene, y, xs, device, heads), strict=True):
+        row = _row(trained, network, scene, y, xs, device, heads, symmetries)
+        for x, values in zip(xs, row, strict=True):
             total[..., x : x + size] += values * weight
             mass[:, x : x + size] += weight
         done = min(following, height) - y
@@ -59,10 +95,11 @@ def _row(
     xs: list[int],
     device: torch.device,
     heads: tuple[str, ...],
+    symmetries: Sequence[Symmetry],
 ) -> Iterator[NDArray[np.float32]]:
     for first in range(0, len(xs), BATCH):
         crops = [scene.crop(y, x, trained.size, trained.size) for x in xs[first : first + BATCH]]
-        yield from window_logits(trained, network, crops, device, heads)
+        yield from window_logits(trained, network, crops, device, heads, symmetries)
 
 
 @torch.no_grad()
@@ -72,13 +109,23 @@ def window_logits(
     crops: Sequence[Crop],
     device: torch.device,
     heads: tuple[str, ...] = HEADS,
+    symmetries: Sequence[Symmetry] = SYMMETRIES["none"],
 ) -> NDArray[np.float32]:
-    """Logits (N, heads, K, h, w) of windows of one size; a window without any data gives zeros."""
+    """Logits (N, heads, K, h, w) of windows of one size; a window without any data gives zeros.
+
+    symmetries: the network sees the windows under each of them, and the logits, turned back, are averaged.
+    Where one transposes, windows must be square.
+    """
     shape = len(crops), len(heads), len(trained.classes), *crops[0].valid.shape[1:]
     found = np.zeros(shape, np.float32)
     seen = [i for i, crop in enumerate(crops) if crop.valid.any()]
     if seen:
         optical, sar, valid = stacked([crops[i] for i in seen], device)
-        out = network(trained.optical(optical), trained.sar(sar), valid, heads=heads)
-        found[seen] = torch.stack([out[head] for head in heads], 1).float().cpu().numpy()
+        images = trained.optical(optical), trained.sar(sar), valid
+
+        def view(symmetry: Symmetry) -> Tensor:
+            out = network(*(symmetry.apply(image) for image in images), heads=heads)
+            return symmetry.undo(torch.stack([out[head] for head in heads], 1).float())
+
+        found[seen] = reduce(torch.add, map(view, symmetries)).div(len(symmetries)).cpu().numpy()
     return found

@@ -21,3 +21,6 @@ PSEUDO_LEVEL = "level.tif"  # pseudo_label: what changed the teacher's opinion o
 LEDGER = "ledger.parquet"  # pseudo_label, train_round: rules compared where the truth is known
 SAMPLE = "sample.parquet"  # pseudo_label, train_round: labels of a sample of pixels, rule by rule
 LABELS_SUMMARY = "labels.json"  # train_round: summary of the pseudo-labels it was trained on
+ONNX = "model.onnx"  # export: the selected network for other programs
+ONNX_DEEPNESS = "deepness.onnx"  # export: the same for the QGIS plugin Deepness
+CARD = "README.md"  # export: what the network is

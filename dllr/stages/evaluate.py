@@ -9,13 +9,14 @@ import pandas as pd
 
 from dllr.evaluation.confusion import scores
 from dllr.files import atomic_file, read_json, write_json
-from dllr.models.checkpoint import load
+from dllr.models.checkpoint import load, save
 from dllr.models.network import HEADS
 from dllr.params.evaluate import Evaluate
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import (
     CHECKPOINT,
     GUARD,
+    HELD_OUT,
     HISTORY,
     LABELS_SUMMARY,
     LEDGER,
@@ -24,8 +25,9 @@ from dllr.raster.products import (
 )
 from dllr.raster.roles import Role
 from dllr.stages import rating
+from dllr.stages.calibrating import calibrated
 from dllr.stages.certifying import BOTH, CONDITIONS, certificate
-from dllr.stages.scoring import SEEN, Mapper, Matrices, counted, doubted, fitted
+from dllr.stages.scoring import SEEN, Mapper, Matrices, counted, doubted
 from dllr.transport.ledger import COLUMNS, ORACLE, Truth, entries
 
 PLACE = ["scene", "row", "column"]  # of a sampled pixel; its other columns are rules
@@ -41,9 +43,10 @@ def run(
     rounds: dict[str, int],
     evaluate: Evaluate,
 ) -> None:
-    """Write metrics.json (test), selection.json (validation, and the temperature fitted on it), confusion
-    tables, the selected round's scores by class, reliability and certificate, the stacked histories, class
-    shares and ledger of the pseudo-labels, and the selected round's checkpoint into `out`.
+    """Write metrics.json (test), selection.json (validation, and the fused head's temperature on it),
+    confusion tables, the selected round's scores by class, reliability and certificate, the stacked
+    histories, class shares and ledger of the pseudo-labels, and the selected round's checkpoint, with its
+    temperatures, into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
@@ -70,16 +73,16 @@ def run(
         kept, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
     )
     chosen = {"selected_round": int(selected)}
+    best = load(trained / selected / CHECKPOINT)
+    best = calibrated(best, coregistered, split / HELD_OUT, evaluate.overlap)
     used, test = mapper(selected), rating.whole(matrices[selected], "fused", "test")
-    temperature = fitted(used, int(held_out[selected].sum()))
-    doubt = doubted(used, temperature)
+    doubt = doubted(used, best.temperatures["fused"])
     intervals = rating.intervals_of(matrices[selected], doubt.blocks, names)
     seen = rating.summed(matrices[selected], "fused", "test")[SEEN.index("both")]
     certified = {BOTH: seen.sum(axis=0)}
     certified |= certificate(used, {n: c for n, c in CONDITIONS.items() if n != BOTH})
 
-    with atomic_file(out / CHECKPOINT) as temporary:
-        shutil.copyfile(trained / selected / CHECKPOINT, temporary)
+    save(out / CHECKPOINT, best)
     for name, table in {
         "certificate.csv": rating.conditions(certified, names),
         "classes.csv": rating.classes(rated[selected]["fused"], test, intervals["fused"]),
@@ -91,7 +94,7 @@ def run(
         "reliability.csv": rating.bins(before=doubt.before, after=doubt.after),
     }.items():
         _write_csv(out / name, table)
-    facts = {"temperature": temperature, "validation_miou": validation}
+    facts = {"temperature": best.temperatures["fused"], "validation_miou": validation}
     write_json(out / "selection.json", chosen | facts)
     more = {
         "seen": rating.by_sight(matrices[selected], names),

@@ -13,7 +13,6 @@ from dllr.evaluation.bootstrap import tally
 from dllr.evaluation.confusion import Matrix
 from dllr.evaluation.parts import boundary, confusion_by_part
 from dllr.evaluation.reliability import Reliability, reliability
-from dllr.evaluation.temperature import temperature
 from dllr.execution import device
 from dllr.models.checkpoint import load
 from dllr.models.network import HEADS
@@ -26,7 +25,6 @@ from dllr.raster.roles import Role
 SPLITS = {"validation": Role.VALIDATION, "test": Role.TEST}
 SEEN = ("both", "no optical", "no sar")  # which images have data at a pixel
 BLOCK = 64  # px, side of the blocks that stand for scenes in the bootstrap: some objects across
-FITTED = 200_000  # px, about, that the temperature is fitted on
 Matrices = dict[tuple[str, str, str], Matrix]  # (head, split, scene) → (seen, in the band, K, K)
 
 
@@ -94,24 +92,6 @@ def counted(mapper: Mapper, doing: str) -> Matrices:
                     key = head, word, held.scene.name
                     found[key] = found.get(key, 0) + counts.reshape(shape)
     return found
-
-
-def fitted(mapper: Mapper, pixels: int) -> float:
-    """The temperature of the fused head on the validation pixels; 1 where there are none.
-
-    pixels: how many there are; of more than FITTED every second, third, ... is taken.
-    """
-    step = max(1, round(pixels / FITTED))
-    met, parts, labels = 0, [np.empty((0, mapper.classes), np.float32)], [np.empty(0, np.int64)]
-    for held in mapper.held("validation", doing="temperature"):
-        for rows, z in mapper.look(held.scene):
-            actual = held.known("validation", rows)
-            known = actual != IGNORE
-            taken = slice(-met % step, None, step)
-            parts.append(z[0][:, known].T[taken])
-            labels.append(actual[known][taken].astype(np.int64))
-            met += int(known.sum())
-    return temperature(np.concatenate(parts), np.concatenate(labels))
 
 
 class Doubt(NamedTuple):

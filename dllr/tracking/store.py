@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dllr.errors import TrackingError
+from dllr.tracking import model
 from dllr.tracking.metrics import Point, storable
 from dllr.tracking.view import DataSet, View
 
@@ -25,6 +26,7 @@ KEY = "dllr.key"  # identity of a run
 STATE = "dllr.state"  # key of the state a run belongs to
 POSTED = "dllr.posted"  # digest of the view that was posted
 SEEN = "dllr.seen"  # when the follower of a running stage last wrote, s since the epoch
+MODEL = "model"  # folder of a run's model
 SILENCE = 120.0  # s after which a running stage without a sign of life counts as killed
 PARENT = "mlflow.parentRunId"
 
@@ -183,6 +185,9 @@ class Store:
                     text, content = content, Path(folder, base)
                     content.write_text(text, encoding="utf-8")
                 self._client.log_artifact(run_id, str(content), path or None)
+            if view.model:
+                model.save(view.model, Path(folder, MODEL))
+                self._client.log_artifacts(run_id, str(Path(folder, MODEL)), MODEL)
 
     def _log_data(self, run: Any, data_sets: list[DataSet]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag

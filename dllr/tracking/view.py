@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
-from dllr.raster.products import LEDGER
+from dllr.raster.products import LEDGER, ONNX
 from dllr.tracking.identity import Stage, State
 from dllr.tracking.metrics import (
     Point,
@@ -40,7 +40,8 @@ class DataSet:
 
 @dataclass
 class View:
-    """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text."""
+    """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text; `model`: an
+    ONNX file, which becomes a model of MLflow's."""
 
     key: str
     name: str
@@ -49,6 +50,7 @@ class View:
     points: list[Point] = field(default_factory=list)
     data_sets: list[DataSet] = field(default_factory=list)
     artifacts: dict[str, Path | str] = field(default_factory=dict)
+    model: Path | None = None
     started: float | None = None  # s since the epoch; None = as `ended`
     ended: float | None = None  # s since the epoch
 
@@ -60,7 +62,8 @@ class View:
         }
         points = [(point.key, repr(point.value), point.step) for point in self.points]
         sets = [(data.path, data.hash) for data in self.data_sets]
-        return digest(self.name, self.params, self.tags, points, sets, contents)
+        model = file_digest(self.model) if self.model else ""
+        return digest(self.name, self.params, self.tags, points, sets, contents, model)
 
 
 def state_view(
@@ -103,6 +106,8 @@ def state_view(
             miou = (guard_of(folder).get("miou") or {}).get("fused")
             if miou is not None:
                 view.points.append(Point("rounds/guard_miou", miou, int(stage.item or 0)))
+        elif stage.kind == "export":
+            view.model = folder / ONNX
         elif stage.kind == "report":
             files = (path for path in sorted(folder.rglob("*")) if path.is_file())
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}

@@ -1,7 +1,9 @@
 """The network keeps its views apart; checkpoints and sliding windows lose nothing."""
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from dllr.models.encoders import ENCODERS
 from dllr.models.fusion import FUSIONS
 from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
-from dllr.models.predict import logits, window_logits
+from dllr.models.predict import SYMMETRIES, Symmetry, logits, window_logits
 from dllr.params import model as section
 from dllr.params.load import check, read_yaml
 from dllr.params.model import Model
@@ -95,6 +97,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     with torch.no_grad():
         for p in before.teacher.parameters():
             p.add_(1)
+    before.temperatures = {"fused": 1.5, "optical": 0.5, "sar": 2.0}
     save(tmp_path / "a.pt", before)
     save(tmp_path / "b.pt", before)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
@@ -102,11 +105,8 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     for kind in ("student", "teacher"):
         one, two = getattr(before, kind).state_dict(), getattr(after, kind).state_dict()
         assert all(torch.equal(one[k], two[k]) for k in one)
-    assert (after.classes, after.size, after.optical_bands) == (
-        before.classes,
-        before.size,
-        before.optical_bands,
-    )
+    for fact in ("classes", "size", "optical_bands", "temperatures"):
+        assert getattr(after, fact) == getattr(before, fact)
     assert torch.equal(after.optical.mean, before.optical.mean)
 
 
@@ -170,6 +170,55 @@ def test_streamed_bands_equal_a_full_buffer(height: int, width: int, overlap: fl
             total[..., y : y + size, x : x + size] += z * weight
             mass[y : y + size, x : x + size] += weight
     assert np.allclose(found, (total / mass)[:, :, :height, :width], atol=1e-4)
+
+
+def whole(model: Trained, picture: SceneArrays, **how: Any) -> np.ndarray:
+    """Logits (heads, K, H, W) of a scene by windows that overlap by half."""
+    return np.concatenate(
+        [z for _, z in logits(model, model.teacher, picture, 0.5, CPU, **how)], axis=2
+    )
+
+
+def turned(picture: SceneArrays, symmetry: Symmetry) -> SceneArrays:
+    arrays = (
+        symmetry.apply(torch.from_numpy(a)).contiguous().numpy()
+        for a in (picture.optical, picture.sar, picture.valid)
+    )
+    return replace(picture, **dict(zip(("optical", "sar", "valid"), arrays, strict=True)))
+
+
+def test_a_scene_shifted_by_whole_strides_has_the_same_map_inside() -> None:
+    model, picture = trained(), scene(128, 144)
+    size, y, x = model.size, 16, 32
+    part = replace(
+        picture, grid=replace(picture.grid, height=128 - y, width=144 - x), optical=picture.optical[:, y:, x:],
+        sar=picture.sar[:, y:, x:], valid=picture.valid[:, y:, x:],
+    )  # fmt: skip
+    one = whole(model, picture)[..., y + size :, x + size :]
+    other = whole(model, part)[..., size:, size:]
+    assert np.allclose(one, other, atol=1e-5)
+    assert np.array_equal(one.argmax(axis=1), other.argmax(axis=1))
+
+
+@pytest.mark.parametrize(("group", "count"), [("none", 1), ("flips", 4), ("all", 8)])
+def test_symmetries_are_groups_and_undo_themselves(group: str, count: int) -> None:
+    square = torch.arange(9).reshape(3, 3)
+    seen = {tuple(s.apply(square).flatten().tolist()) for s in SYMMETRIES[group]}
+    assert len(seen) == len(SYMMETRIES[group]) == count
+    for one, other in product(SYMMETRIES[group], repeat=2):
+        assert tuple(other.apply(one.apply(square)).flatten().tolist()) in seen
+        assert torch.equal(one.undo(one.apply(square)), square)
+
+
+@pytest.mark.parametrize("group", ["flips", "all"])
+def test_the_map_of_a_turned_scene_is_the_turned_map(group: str) -> None:
+    model, picture = trained(), scene(64, 64, valid_rows=50)
+    upright = torch.from_numpy(whole(model, picture, symmetries=SYMMETRIES[group]))
+    for symmetry in SYMMETRIES[group]:
+        found = whole(model, turned(picture, symmetry), symmetries=SYMMETRIES[group])
+        assert np.allclose(found, symmetry.apply(upright).numpy(), atol=1e-4)
+    plain = symmetry.apply(torch.from_numpy(whole(model, picture))).numpy()
+    assert not np.allclose(whole(model, turned(picture, symmetry)), plain, atol=1e-2)
 
 
 def test_windows_without_data_are_not_predicted() -> None:

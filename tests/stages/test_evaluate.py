@@ -14,11 +14,12 @@ from dllr.cli import main
 from dllr.evaluation.classes import by_class
 from dllr.evaluation.confusion import confusion, scores
 from dllr.evaluation.parts import boundary
+from dllr.models.checkpoint import load
 from dllr.params.load import read_yaml
 from dllr.raster.arrays import open_arrays
 from dllr.stages.certifying import BOTH, CONDITIONS, Condition, certificate, cloud, impaired
 from dllr.stages.rating import intervals_of, summed, whole
-from dllr.stages.scoring import FITTED, Mapper, Matrices, counted, doubted, fitted
+from dllr.stages.scoring import Mapper, Matrices, counted, doubted
 
 from .small_scenes import SIDE, front, project, save, write  # noqa: F401
 
@@ -188,27 +189,9 @@ def test_reliability_is_of_all_scored_pixels_before_and_after_the_temperature(ru
     assert hits["before"] == pytest.approx(hits["after"])  # a temperature changes no class
 
 
-def test_the_temperature_is_kept_and_is_that_of_the_validation_pixels(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    matrix = whole(run.matrices, "fused", "validation")
-    pixels = int(matrix.sum())
-    assert 0 < pixels < FITTED
-    assert run.selection["temperature"] == fitted(run.mapper, pixels) > 0
-    given: list[np.ndarray] = []
-
-    def instead(logits: np.ndarray, label: np.ndarray) -> float:
-        given.append(label)
-        assert logits.shape == (len(label), len(run.metrics["classes"]))
-        return 1.0
-
-    monkeypatch.setattr("dllr.stages.scoring.temperature", instead)
-    fitted(run.mapper, pixels)
-    monkeypatch.setattr("dllr.stages.scoring.FITTED", pixels // 5)
-    fitted(run.mapper, pixels)
-    all_, some = given
-    np.testing.assert_array_equal(np.bincount(all_, minlength=7), matrix.sum(axis=1))
-    np.testing.assert_array_equal(some, all_[::5])  # whatever bands the scene is seen in
+def test_the_temperature_is_the_one_that_the_checkpoint_carries(run: Run) -> None:
+    kept = load(R / "evaluation" / "checkpoint.pt").temperatures
+    assert run.selection["temperature"] == kept["fused"] != 1
 
 
 def test_the_certificate_without_a_loss_is_the_evaluation_itself(run: Run) -> None:

@@ -45,6 +45,22 @@ rule map:
         link.run("map")
 
 
+rule export:
+    input:
+        link.deps("export"),
+    output:
+        link.outs("export"),
+    log:
+        link.log("export"),
+    benchmark:
+        link.benchmark("export")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+    shell:
+        link.run("export")
+
+
 rule report:
     input:
         link.deps("report"),
