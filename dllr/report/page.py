@@ -89,6 +89,7 @@ class Page:
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
+        model_card: of the exported model, Markdown.
         limits: sentences.
     """
 
@@ -138,6 +139,7 @@ class Page:
     gradient: Sequence[str]
     right: str
     wrong: str
+    model_card: str
     limits: Sequence[str]
 
 

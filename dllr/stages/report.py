@@ -16,6 +16,7 @@ from dllr.params.report import Report
 from dllr.params.scenes import Scenes
 from dllr.raster.products import (
     AUDIT,
+    CARD,
     EVIDENCE,
     GUARD,
     HISTORY,
@@ -61,6 +62,7 @@ def run(
     trained: Path,
     evaluation: Path,
     maps: Path,
+    exported: Path,
     out: Path,
     demo: Mapping[str, object],
     scenes: Scenes,
@@ -185,6 +187,7 @@ def run(
         gradient=panels.gradient(),
         right=panels.RIGHT,
         wrong=panels.WRONG,
+        model_card=(exported / CARD).read_text(encoding="utf-8"),
         limits=tables.limits(
             test_scenes=sum(miou is not None for miou in ranked.values()),
             test_pixels=int(matrix.sum()),

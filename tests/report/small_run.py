@@ -67,6 +67,7 @@ class SmallRun:
             trained=self.folder / "rounds",
             evaluation=self.folder / "evaluation",
             maps=self.folder / "maps",
+            exported=self.folder / "model",
             out=out,
             demo={"country": object()} if self.simulated else {},
             scenes=self.scenes,
@@ -318,6 +319,10 @@ def _write_tables(
     if warnings is not None:
         summary["warnings"] = list(warnings)
     _json(folder / "split" / "summary.json", summary)
+    (folder / "model").mkdir()
+    (folder / "model" / "README.md").write_text(
+        "# A model\n\n| input | <image> |\n", encoding="utf-8"
+    )
 
 
 def _write_evaluation(

@@ -85,7 +85,7 @@ def test_links_lead_to_sections(page: str) -> None:
     outline = Outline(page)
     identifiers = {found.get("id") for _, found in outline.tags}
     links = [link["href"] for link in outline.all("a")]
-    assert len(links) == 14
+    assert len(links) == 15
     assert {f"#{name}" for name in identifiers} >= set(links) - {EVIDENCE}
 
 
@@ -391,6 +391,10 @@ def test_the_prior_is_told_class_by_class(page: str) -> None:
     rows = rows_of(page, "transport")[2:]
     assert rows[0] == "1 farmland 30.0 -0.42 91.4 1.0 2.0"
     assert rows[6:8] == ["1 others 5.0 – – – –", "1 no label – -0.51 – – –"]
+
+
+def test_the_model_card_stands_there_as_it_was_written(page: str) -> None:
+    assert "# A model\n\n| input | &lt;image&gt; |" in page[page.index('<section id="card">') :]
 
 
 def test_limits_name_what_weakens_the_scores(page: str) -> None:
