@@ -45,8 +45,8 @@ class Symmetry(NamedTuple):
 # Each is a group: what is averaged over it turns with the scene.
 SYMMETRIES = {
     "none": (Symmetry(False, False, False),),
-    "flips": tuple(Symmetry(*flips, False) for flips in product((False, True), repeat=2)),
-    "all": tuple(Symmetry(*each) for each in product((False, True), repeat=3)),
+    "flips": tuple(Symmetry(*flips, False) for flips in product((False, True), (False, True))),
+    "all": tuple(map(Symmetry._make, product((False, True), repeat=3))),
 }
 
 

@@ -48,7 +48,7 @@ def run(
     evaluate: Evaluate,
 ) -> None:
     """Write metrics.json (test), selection.json (validation), confusion tables, the stacked histories,
-    class shares and ledger of the pseudo-labels, and the selected round's checkpoint, calibrated, into `out`.
+    class shares and ledger of the pseudo-labels, and the selected round's calibrated checkpoint into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
