@@ -145,14 +145,20 @@ def open_arrays(folder: Path) -> SceneArrays:
     record, cache = read_json(folder / "record.json"), arrays_of(folder)
     with rasterio.open(folder / "optical.tif") as source:
         grid = Grid.of(source)
-    # A plain array over the map: slicing numpy's own class for maps costs as much as a small copy.
-    optical, sar, valid = (
-        np.asarray(np.load(cache / f"{name}.npy", mmap_mode="r")) for name in (*MODALITIES, "valid")
-    )
     return SceneArrays(
         folder.name, grid, record["optical_bands"], record["sar_bands"], record["scale"],
-        record["offset"], optical, sar, valid,
+        record["offset"], *load_arrays(cache),
     )  # fmt: skip
+
+
+def load_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Optical, SAR and validity as `write_arrays` wrote them, mapped."""
+    # A plain array over the map: slicing numpy's own class for maps costs as much as a small copy.
+    optical, sar, valid = (
+        np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+        for name in (*MODALITIES, "valid")
+    )
+    return optical, sar, valid
 
 
 def _from_product(folder: Path, target: Path) -> None:
