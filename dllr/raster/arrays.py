@@ -1,5 +1,6 @@
 """Co-registered scenes as arrays of their own files: a cache beside the GeoTIFFs, remade when missing."""
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,12 @@ class SceneArrays:
     def read(self, y: int, x: int, height: int, width: int) -> Patch:
         """The same window in physical units."""
         return self.crop(y, x, height, width).physical()
+
+    def release(self) -> None:
+        """Stop counting what was read of the files as memory in use; it may be read again."""
+        for array in (self.optical, self.sar, self.valid):
+            if isinstance(array.base, np.memmap) and isinstance(array.base.base, mmap.mmap):
+                array.base.base.madvise(mmap.MADV_DONTNEED)
 
 
 class Layer(NamedTuple):

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from dllr.execution import device
 from dllr.files import atomic_file, write_json
 from dllr.maps import item
-from dllr.maps.certainty import certainty, percent
+from dllr.maps.certainty import certainty, probabilities
 from dllr.maps.polygons import areas, patches, write_geopackage
 from dllr.maps.styles import category_names, polygon_style, raster_style
 from dllr.maps.suggestions import Regions
@@ -49,7 +49,10 @@ FILES = {
 
 def head_for(scene: SceneArrays) -> str:
     """The head that maps a scene: that of its only modality, where it has but one, else the fused one."""
-    optical, sar = (bool(np.asarray(valid).any()) for valid in scene.valid)
+    optical, sar = (
+        any(valid[window.toslices()[0]].any() for window in scene.grid.strips())
+        for valid in scene.valid
+    )
     return "fused" if optical == sar else "optical" if optical else "sar"
 
 
@@ -99,7 +102,8 @@ def _predict(scene: SceneArrays, trained: Trained, settings: Map, folder: Path) 
 
         def writer(name: str, bands: int, tags: Mapping[str, str], **facts: Any) -> Any:
             opened = raster_writer(
-                folder / name, scene.grid, bands=bands, dtype="uint8", nodata=IGNORE, tags=tags, **facts
+                folder / name, scene.grid, bands=bands, dtype="uint8", nodata=IGNORE, tags=tags,
+                compress="none", **facts,
             )  # fmt: skip
             return files.enter_context(opened)
 
@@ -117,9 +121,7 @@ def _predict(scene: SceneArrays, trained: Trained, settings: Map, folder: Path) 
             confidence.write(found.confidence, 1, window=window)
             entropy.write(found.entropy, 1, window=window)
             if each:
-                shares = percent(found.probability)
-                shares[:, missing] = IGNORE
-                each.write(shares, window=window)
+                each.write(probabilities(z[0], temperature, missing), window=window)
 
 
 def _sieve(path: Path, size: int) -> None:
