@@ -2,11 +2,12 @@
 
 `python -m benchmarks.mapping` maps a scene of 5556×3704 (5 bands, the classes, windows and overlap of
 params.yaml) and prints a JSON object: seconds, those inside the network's forward passes of the same
-windows, and the share beyond; MB of peak memory beyond the model and one batch; whether each pixel has the
-class that a buffer of the whole scene gives. Class, confidence and entropy are written, no polygons. Then,
-with one convolution in the network's place, the same memory for scenes of one and ten times the area, ten
-times as high, and as many times as high and wide. Each scene has a process of its own. Needs some 4 GB of
-disk, given back. `--height` and `--width` take another size.
+windows, and the share beyond, of CPU time too, which other users of the machine disturb less; MB of peak
+memory beyond the model and one batch; whether each pixel has the class that a buffer of the whole scene
+gives. Class, confidence and entropy are written, no polygons. Then, with one convolution in the network's
+place, the same memory for scenes of one and ten times the area, ten times as high, and √10 times as high
+and wide. Each scene has a process of its own. Needs some 4 GB of disk, given back. `--height` and `--width`
+take another size.
 """
 
 import argparse
@@ -37,6 +38,7 @@ def main(height: int, width: int) -> None:
         "cpu_seconds": whole["cpu_seconds"],
         "forward_seconds": whole["forward_seconds"],
         "share_beyond": beyond / whole["forward_seconds"],
+        "cpu_share_beyond": whole["cpu_seconds"] / whole["forward_cpu_seconds"] - 1,
         "MB": whole["MB"],
         "identical": whole.get("identical"),
         **{key: _mapped(*size, "convolution")["MB"] for key, size in sizes.items()},
