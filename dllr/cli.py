@@ -13,6 +13,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ PLACES = {
     "sheets": "images named after Chinese map sheets 1:50,000, such as NH49E010015.tif",
     "patches": "other images: the files of one patch get a nominal place of their own",
 }
+CHECKPOINT = Path("results/evaluation/checkpoint.pt")
 _LAST = "report"
 _TRAINED = {"warmup", "train_round"}  # stages that several processes can share
 
@@ -55,10 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             words = ["selftest", *words[2:]]
         if words and words[0] in _TRAINED and (count := execution.processes()) > 1:
             return _together(words, count)
-        return _run_stage(words[0], words[1:]) if words and words[0] in STAGES else _people(words)
+        return _run_stage(words[0], words[1:]) if _is_stage(words) else _people(words)
     except (DllrError, OSError) as error:  # the system's errors name the file themselves
         print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
         return 1
+
+
+def _is_stage(words: Sequence[str]) -> bool:
+    """Whether dvc.yaml's command is meant; `dllr map` without the chain's scenes maps a person's."""
+    if words[:1] == ["map"]:
+        return any(word.partition("=")[0] == "--coregistered" for word in words)
+    return bool(words) and words[0] in STAGES
 
 
 def _together(words: Sequence[str], count: int) -> int:
@@ -131,6 +140,26 @@ def _people(words: Sequence[str]) -> int:
         way.add_argument("source", type=Path, help="folder of the images, as downloaded")
         way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
     way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (default 1)")
+    mapped = commands.add_parser(
+        "map",
+        help="map a new scene with a trained network",
+        description="Map a scene that the chain has not seen. Units, nodata and what is written are those "
+        "of params.yaml. With --coregistered this is the chain's stage, see dvc.yaml.",
+    )
+    mapped.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=CHECKPOINT,
+        help=f"trained network (default {CHECKPOINT})",
+    )
+    mapped.add_argument("--optical", type=Path, help="optical file; may be left out")
+    mapped.add_argument("--sar", type=Path, help="SAR file; may be left out")
+    mapped.add_argument("--out", type=Path, required=True, help="new folder for the map")
+    mapped.add_argument(
+        "--date",
+        type=date.fromisoformat,
+        help="day the scene was taken, YYYY-MM-DD, for its STAC item",
+    )
     commands.add_parser("model", help="how large the network of params.yaml is, and what it costs")
     followed = commands.add_parser(
         "selftest",
@@ -187,6 +216,14 @@ def _model(_: Any) -> int:
     return 0
 
 
+def _map(given: Any) -> int:
+    from dllr.stages.newscene import map_scene
+
+    taken = given.date and datetime.combine(given.date, time(), UTC)
+    print(map_scene(given.checkpoint, given.optical, given.sar, given.out, load.load(), taken))
+    return 0
+
+
 def _selftest(given: Any) -> int:
     from dllr.stages.selftest import selftest
 
@@ -213,6 +250,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "params": _params,
     "audit": _audit,
     "place": _place,
+    "map": _map,
     "model": _model,
     "selftest": _selftest,
     "track": _track,

@@ -17,6 +17,7 @@ from dllr.raster.arrays import Crop, SceneArrays
 from dllr.raster.windows import positions
 
 BATCH = 8  # windows a forward pass; bounds the memory
+ROWS = 16  # of a band at most, likewise
 FLOOR = 1e-3  # of the Hann weight, so that a scene's outermost pixels have one
 
 
@@ -45,8 +46,8 @@ class Symmetry(NamedTuple):
 # Each is a group: what is averaged over it turns with the scene.
 SYMMETRIES = {
     "none": (Symmetry(False, False, False),),
-    "flips": tuple(Symmetry(*flips, False) for flips in product((False, True), repeat=2)),
-    "all": tuple(Symmetry(*each) for each in product((False, True), repeat=3)),
+    "flips": tuple(Symmetry(*flips, False) for flips in product((False, True), (False, True))),
+    "all": tuple(map(Symmetry._make, product((False, True), repeat=3))),
 }
 
 
@@ -69,22 +70,25 @@ def logits(
     stride = max(1, round(size * (1 - overlap)))
     ys, xs = positions(height, size, stride), positions(width, size, stride)
     ramp = np.hanning(size + 2)[1:-1]
-    weight = np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32)
+    weight = torch.from_numpy(np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32))
     columns = max(width, size)
-    total = np.zeros((len(heads), len(trained.classes), size, columns), np.float32)
-    mass = np.zeros((size, columns), np.float32)
+    total = torch.zeros(len(heads), len(trained.classes), size, columns)
+    mass = torch.zeros(size, columns)
     for y, following in zip(ys, [*ys[1:], height], strict=True):
         row = _row(trained, network, scene, y, xs, device, heads, symmetries)
         for x, values in zip(xs, row, strict=True):
-            total[..., x : x + size] += values * weight
+            total[..., x : x + size].addcmul_(torch.from_numpy(values), weight)
             mass[:, x : x + size] += weight
+        scene.release()
         done = min(following, height) - y
-        yield y, total[:, :, :done, :width] / mass[:done, :width]
+        for first in range(0, done, ROWS):
+            rows = slice(first, min(first + ROWS, done))
+            yield y + first, (total[:, :, rows, :width] / mass[rows, :width]).numpy()
         kept = max(0, size - done)
-        total[:, :, :kept] = total[:, :, size - kept :].copy()
-        mass[:kept] = mass[size - kept :].copy()
-        total[:, :, kept:] = 0
-        mass[kept:] = 0
+        # Plane by plane: a copy of all at once is large.
+        for plane in (*total.view(-1, size, columns), mass):
+            plane[:kept] = plane[size - kept :].clone()
+            plane[kept:] = 0
 
 
 def _row(
@@ -117,15 +121,24 @@ def window_logits(
     Where one transposes, windows must be square.
     """
     shape = len(crops), len(heads), len(trained.classes), *crops[0].valid.shape[1:]
-    found = np.zeros(shape, np.float32)
     seen = [i for i, crop in enumerate(crops) if crop.valid.any()]
-    if seen:
-        optical, sar, valid = stacked([crops[i] for i in seen], device)
-        images = trained.optical(optical), trained.sar(sar), valid
+    if not seen:
+        return np.zeros(shape, np.float32)
+    optical, sar, valid = stacked([crops[i] for i in seen], device)
+    images = trained.optical(optical), trained.sar(sar), valid
 
-        def view(symmetry: Symmetry) -> Tensor:
-            out = network(*(symmetry.apply(image) for image in images), heads=heads)
-            return symmetry.undo(torch.stack([out[head] for head in heads], 1).float())
+    def view(symmetry: Symmetry) -> Tensor:
+        out = network(*(symmetry.apply(image) for image in images), heads=heads)
+        some = [out[head] for head in heads]
+        whole = torch.stack(some, 1) if len(some) > 1 else some[0][:, None]
+        return symmetry.undo(whole.float())
 
-        found[seen] = reduce(torch.add, map(view, symmetries)).div(len(symmetries)).cpu().numpy()
+    mean = reduce(torch.add, map(view, symmetries))
+    if len(symmetries) > 1:
+        mean /= len(symmetries)
+    values: NDArray[np.float32] = mean.cpu().numpy()
+    if len(seen) == len(crops):
+        return values
+    found = np.zeros(shape, np.float32)
+    found[seen] = values
     return found

@@ -1,5 +1,6 @@
 """Co-registered scenes as arrays of their own files: a cache beside the GeoTIFFs, remade when missing."""
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,12 @@ class SceneArrays:
         """The same window in physical units."""
         return self.crop(y, x, height, width).physical()
 
+    def release(self) -> None:
+        """Stop counting what was read of the files as memory in use; it may be read again."""
+        for array in (self.optical, self.sar, self.valid):
+            if isinstance(array.base, np.memmap) and isinstance(array.base.base, mmap.mmap):
+                array.base.base.madvise(mmap.MADV_DONTNEED)
+
 
 class Layer(NamedTuple):
     """One modality on the grid: strips (window, values (bands, rows, columns)) from top to bottom, and
@@ -145,14 +152,20 @@ def open_arrays(folder: Path) -> SceneArrays:
     record, cache = read_json(folder / "record.json"), arrays_of(folder)
     with rasterio.open(folder / "optical.tif") as source:
         grid = Grid.of(source)
-    # A plain array over the map: slicing numpy's own class for maps costs as much as a small copy.
-    optical, sar, valid = (
-        np.asarray(np.load(cache / f"{name}.npy", mmap_mode="r")) for name in (*MODALITIES, "valid")
-    )
     return SceneArrays(
         folder.name, grid, record["optical_bands"], record["sar_bands"], record["scale"],
-        record["offset"], optical, sar, valid,
+        record["offset"], *load_arrays(cache),
     )  # fmt: skip
+
+
+def load_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Optical, SAR and validity as `write_arrays` wrote them, mapped."""
+    # A plain array over the map: slicing numpy's own class for maps costs as much as a small copy.
+    optical, sar, valid = (
+        np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+        for name in (*MODALITIES, "valid")
+    )
+    return optical, sar, valid
 
 
 def _from_product(folder: Path, target: Path) -> None:

@@ -69,12 +69,13 @@ def raster_writer(
     tags: Mapping[str, str] | None = None,
     descriptions: Iterable[str] = (),
     colours: Mapping[int, tuple[int, int, int]] | None = None,
+    compress: str = "zstd",
 ) -> Iterator[Any]:
     """A tiled GeoTIFF to write windows into; it appears whole or not at all."""
     profile = {
         "driver": "GTiff", "crs": grid.crs, "transform": grid.transform, "height": grid.height,
         "width": grid.width, "count": bands, "dtype": dtype, "nodata": nodata, "tiled": True,
-        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "zstd", "BIGTIFF": "IF_SAFER",
+        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": compress, "BIGTIFF": "IF_SAFER",
         "ALPHA": "NO",  # else the last of four 8-bit bands is taken for one
     }  # fmt: skip
     with atomic_file(path) as temporary, rasterio.open(temporary, "w", **profile) as target:

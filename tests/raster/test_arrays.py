@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from dllr.raster.arrays import Layer, write_arrays
+from dllr.raster.arrays import Layer, SceneArrays, load_arrays, write_arrays
 from dllr.raster.grid import STRIP, Grid
 from dllr.raster.gridding import as_stored
 from dllr.raster.image import Image
@@ -63,6 +63,24 @@ def test_arrays_and_validity_are_those_of_the_layers(tmp_path: Path, threads: in
     assert np.array_equal(found["optical"], optical)
     assert np.array_equal(found["sar"], sar, equal_nan=True)
     assert np.array_equal(found["valid"], [optical.any(axis=0), np.isfinite(sar[0])])
+
+
+def test_what_was_released_is_read_again(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random((3, GRID.height, GRID.width), np.float32)
+
+    def layer(bands: NDArray[np.float32]) -> Layer:
+        strips = ((w, bands[:, w.row_off : w.row_off + w.height]) for w in GRID.strips())
+        return Layer(strips, len(bands), "float32", float("nan"))
+
+    write_arrays(tmp_path, GRID, layer(values[:2]), layer(values[2:]))
+    arrays = load_arrays(tmp_path)
+    scene = SceneArrays("s", GRID, ["a", "b"], ["c"], 1.0, 0.0, *arrays)
+    whole = (0, 0, GRID.height, GRID.width)
+    for _ in range(2):
+        assert np.array_equal(scene.crop(*whole).optical, values[:2])
+        assert np.array_equal(scene.crop(*whole).sar, values[2:])
+        scene.release()
 
 
 def test_an_error_in_a_layer_comes_out(tmp_path: Path) -> None:

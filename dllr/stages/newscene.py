@@ -1,0 +1,202 @@
+"""`dllr map --optical ... --sar ...`: the map of a scene that the chain has not seen.
+
+The files are taken as the chain takes those of its scene folder: units, nodata, masks inside the files,
+SAR radiometry and registration are those of params.yaml.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from dllr.errors import SceneError
+from dllr.files import atomic_dir, file_digest
+from dllr.ingest.survey import overlap, survey
+from dllr.maps.item import Model
+from dllr.models.checkpoint import Trained, load
+from dllr.params.coregister import Coregister
+from dllr.params.root import Params
+from dllr.params.scenes import Optical, Sar
+from dllr.raster.arrays import Layer, SceneArrays, load_arrays, write_arrays
+from dllr.raster.grid import Grid
+from dllr.raster.gridding import gridded
+from dllr.raster.image import Image, Mask
+from dllr.raster.sar import SarImage
+from dllr.raster.strips import opened
+from dllr.raster.superpixels import write_superpixels
+from dllr.stages.mapping import write_item, write_map
+from dllr.stages.pairs import RasterPair
+from dllr.stages.registering import decide
+from dllr.workcache import work_dir
+
+NAN = float("nan")
+Modality = TypeVar("Modality", Optical, Sar)
+
+
+def map_scene(
+    checkpoint: Path,
+    optical: Path | None,
+    sar: Path | None,
+    out: Path,
+    params: Params,
+    taken: datetime | None = None,
+) -> str:
+    """Write the map of a scene into the folder `out`; returns a line on what was done.
+
+    One of the files may be missing. The map lies on the grid of the optical file, else of the SAR file.
+    taken: when the scene was, for its STAC item.
+
+    Raises:
+        SceneError: no file is given, one cannot be taken as it is, they do not lie on one another, or `out`
+            holds something.
+        TrainingError: the checkpoint cannot be read.
+    """
+    if optical is None and sar is None:
+        raise SceneError("there is nothing to map: name --optical, --sar or both")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SceneError(f"{out} is there already and not empty; name a new folder with --out")
+    trained = load(checkpoint)
+    settings = _settings(trained, params, optical, sar)
+    images = {
+        kind: _image(path, chosen)
+        for kind, path, chosen in (
+            ("optical", optical, settings[0]),
+            ("sar", sar, settings[1]),
+        )
+        if path is not None
+    }
+    facts = {kind: survey(image, f"scenes.{kind}") for kind, image in images.items()}
+    if optical and sar and not overlap(optical, sar):
+        raise SceneError(
+            f"{optical} and {sar} do not lie on one another; check their georeferences, or map each alone"
+        )
+    identity = file_digest(checkpoint)
+    hashes = {kind: record["sha256"] for kind, record in facts.items()}
+    work = work_dir(
+        "newscene", hashes, identity, *settings, params.coregister, params.tile, params.map
+    )
+    done = work / "scene"
+    if not done.exists():
+        with atomic_dir(done, keep=True) as target:
+            _write(target, trained, images, settings, params)
+    with atomic_dir(out) as folder:
+        for path in sorted(done.iterdir()):
+            shutil.copyfile(
+                path, folder / path.name
+            )  # no link: who edits a map must not edit the cache
+        model = Model(os.path.relpath(checkpoint, out), identity)
+        write_item(folder, out.name, trained, model, taken)
+    return f"{out}: mapped from {' and '.join(images)}"
+
+
+def _write(
+    target: Path,
+    trained: Trained,
+    images: dict[str, Image],
+    settings: tuple[Optical, Sar],
+    params: Params,
+) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+        scratch = Path(name)
+        scene = _arrays(scratch, trained, images, settings, params.coregister)
+        superpixels = None
+        if params.map.suggestions:
+            superpixels = scratch / "superpixels.tif"
+            write_superpixels(scene, superpixels, params.tile.superpixel, params.tile.compactness)
+        write_map(scene, trained, params.map, superpixels, target)
+
+
+def _arrays(
+    folder: Path,
+    trained: Trained,
+    images: dict[str, Image],
+    settings: tuple[Optical, Sar],
+    coregister: Coregister,
+) -> SceneArrays:
+    """The scene on one grid, what is not given missing everywhere."""
+    with opened(next(iter(images.values())).path) as source:
+        grid = Grid.of(source)
+    layers = {
+        "optical": _nothing(grid, len(trained.optical_bands)),
+        "sar": _nothing(grid, len(trained.sar_bands)),
+    }
+    if optical := images.get("optical"):
+        layers["optical"] = Layer(gridded(optical, grid), len(optical.bands), "float32", NAN)
+    if image := images.get("sar"):
+        sar = SarImage.prepared(image, settings[1], coregister, folder / "filtered.tif")
+        matrix = None
+        if optical:
+            matrix = decide(RasterPair(optical, sar, grid), coregister, None).matrix
+        layers["sar"] = Layer(sar.finished(grid, matrix), len(sar.names), "float32", NAN)
+    write_arrays(folder, grid, layers["optical"], layers["sar"])
+    scale, offset = settings[0].scale, settings[0].offset
+    return SceneArrays(
+        "new", grid, trained.optical_bands, trained.sar_bands, scale, offset, *load_arrays(folder)
+    )
+
+
+def _nothing(grid: Grid, bands: int) -> Layer:
+    def strips() -> Iterator[tuple[Window, NDArray[Any]]]:
+        for window in grid.strips():
+            yield window, np.full((bands, window.height, grid.width), np.float32(NAN))
+
+    return Layer(strips(), bands, "float32", NAN)
+
+
+def _settings(
+    trained: Trained, params: Params, optical: Path | None, sar: Path | None
+) -> tuple[Optical, Sar]:
+    """Settings of both modalities with the bands that the network expects, in its order."""
+    scenes, ratio = params.scenes, params.coregister.ratio
+    if sar and trained.decibels == (scenes.sar.unit == "dn"):
+        unit = "dB" if trained.decibels else "dn, numbers without radiometric meaning"
+        raise SceneError(
+            f"the network was trained on SAR values in {unit}, but scenes.sar.unit is {scenes.sar.unit}; "
+            "declare what the file holds in params.yaml"
+        )
+    joined = ["/".join(ratio)] if ratio else []
+    plain = [band for band in trained.sar_bands if "/" not in band]
+    if sar and trained.sar_bands != plain + joined:
+        raise SceneError(
+            f"the network expects the SAR bands {', '.join(trained.sar_bands)}, and coregister.ratio in "
+            f"params.yaml is {ratio}; set it as it was in training"
+        )
+    return (
+        _with_bands(scenes.optical, "optical", optical, trained.optical_bands),
+        _with_bands(scenes.sar, "sar", sar, plain),
+    )
+
+
+def _with_bands(settings: Modality, kind: str, path: Path | None, names: list[str]) -> Modality:
+    """Band numbers by the names that the file gives its bands, else by those of params.yaml."""
+    if path is None:
+        return settings
+    with opened(path) as source:
+        told = {name: number for number, name in enumerate(source.descriptions, 1) if name}
+    numbers = told if set(names) <= told.keys() else settings.bands
+    if missing := [name for name in names if name not in numbers]:
+        raise SceneError(
+            f"the network expects the {kind} bands {', '.join(names)}; {path} does not name its bands so, "
+            f"and scenes.{kind}.bands in params.yaml lacks {', '.join(missing)}: write their numbers there"
+        )
+    return settings.model_copy(update={"bands": {name: numbers[name] for name in names}})
+
+
+def _image(path: Path, settings: Optical | Sar) -> Image:
+    """The file, with the mask inside it where the settings have one."""
+    mask = None
+    if (told := settings.mask) is not None:
+        if told.pattern is not None:
+            raise SceneError(
+                f"params.yaml looks for masks in files of their own ({told.pattern}), and a new scene has "
+                "none; set that mask to null, or put the bad pixels to no data"
+            )
+        mask = Mask(path, told.band, tuple(told.bad), told.above)
+    return Image(path, tuple(settings.bands.values()), settings.nodata, mask)
