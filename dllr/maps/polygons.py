@@ -31,9 +31,11 @@ def patches(
 
     values, known (H, W); where `known` is false there is no patch. place: (column, row) → (x, y).
     """
-    found = list(shapes(values, mask=known, connectivity=4, transform=place))
-    polygons = np.array([shapely.geometry.shape(outline) for outline, _ in found], object)
-    return polygons, np.array([value for _, value in found], np.uint8)
+    polygons, found = [], []
+    for outline, value in shapes(values, mask=known, connectivity=4, transform=place):
+        polygons.append(shapely.geometry.shape(outline))  # at once: outlines as lists are large
+        found.append(value)
+    return np.array(polygons, object), np.array(found, np.uint8)
 
 
 def areas(polygons: Polygons, crs: CRS) -> NDArray[np.float64]:
