@@ -6,8 +6,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dllr.report.page import percent
-
 
 @dataclass(frozen=True)
 class Card:
@@ -54,5 +52,4 @@ def render(card: Card) -> str:
         loader=PackageLoader("dllr.report.card", "."), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    environment.filters["percent"] = percent
     return environment.get_template("card.md.j2").render(card=card)
