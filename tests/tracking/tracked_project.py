@@ -77,6 +77,13 @@ class Project:
                 }
         return runs
 
+    def experiment(self, run_id: str) -> str:
+        """Identifier of a run's experiment."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+        return str(client.get_run(run_id).info.experiment_id)
+
     def wholes(self) -> list[dict[str, Any]]:
         """The runs of states of the sources, first come first."""
         runs = [run for run in self.dump().values() if "mlflow.parentRunId" not in run["tags"]]

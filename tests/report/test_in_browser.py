@@ -1,0 +1,89 @@
+"""The pages as a browser shows them: on a desk and on a phone, light and dark, without a network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_run import make
+
+WIDTHS = {"desk": 1300, "phone": 390}
+SPLITS = {
+    "plain": "train",
+    "hill": "train",
+    "river": "validation",
+    "coast": "test",
+    "forest": "test",
+}
+# What the page fetched, from where, beside itself.
+FETCHED = "return performance.getEntriesByType('resource').map(e => e.name)"
+EMPTY = """
+return [...document.querySelectorAll('main img, main svg')].filter(e => !e.closest('dialog')
+  && (e.tagName === 'IMG' ? e.naturalWidth : e.getBoundingClientRect().width) < 8).length"""
+COLUMN = (
+    "return [...arguments[0].tBodies[0].rows].map(r => r.cells[arguments[1]].textContent.trim())"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "report"
+    make(tmp_path_factory.mktemp("results"), splits=SPLITS, unlabelled=["hill"]).build(out)
+    return out
+
+
+def complaints(browser: Any) -> list[str]:
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "DEBUG"]
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "registration.html"])
+def test_a_page_is_whole_asks_for_nothing_and_fits(
+    browser: Any, folder: Path, name: str, scheme: str, width: int
+) -> None:
+    feature = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((folder / name).as_uri())
+    assert complaints(browser) == []
+    assert [url for url in browser.execute_script(FETCHED) if url.startswith("http")] == []
+    assert browser.execute_script(EMPTY) == 0
+    assert browser.execute_script("return document.querySelectorAll('img, svg').length") > 3
+    # Wide tables scroll inside their own frames, the page itself does not.
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    ink, paper = (
+        browser.execute_script(f"return getComputedStyle(document.body).{what}")
+        for what in ("color", "backgroundColor")
+    )
+    assert (lightness(ink) > lightness(paper)) == (scheme == "dark")
+
+
+def lightness(colour: str) -> float:
+    return sum(float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3])
+
+
+def test_a_table_is_sorted_by_the_column_whose_head_is_pressed(browser: Any, folder: Path) -> None:
+    browser.get((folder / "index.html").as_uri())
+    (table, *_) = browser.find_elements("css selector", "#scores table.sortable")
+    (head,) = (h for h in table.find_elements("css selector", "th") if h.text.startswith("mIoU, %"))
+    place = browser.execute_script("return arguments[0].cellIndex", head)
+    before = browser.execute_script(COLUMN, table, place)
+    for order in (False, True):
+        browser.execute_script("arguments[0].querySelector('button').click()", head)
+        shown = browser.execute_script(COLUMN, table, place)
+        assert sorted(shown) == sorted(before)
+        values = [float(value) for value in shown if value != "–"]
+        assert values == sorted(values, reverse=order)
+        assert shown[len(values) :] == ["–"] * (len(shown) - len(values))
+
+
+def test_a_picture_opens_large_and_closes(browser: Any, folder: Path) -> None:
+    browser.get((folder / "index.html").as_uri())
+    browser.execute_script("document.querySelector('#maps button.picture').click()")
+    dialog = browser.find_element("css selector", "dialog")
+    assert dialog.get_attribute("open")
+    assert browser.execute_script("return document.querySelector('dialog img').naturalWidth") > 8
+    browser.execute_script("document.querySelector('dialog form button').click()")
+    assert not dialog.get_attribute("open")
+    assert complaints(browser) == []
