@@ -229,4 +229,4 @@ def test_mlflow_shows_what_dvc_recorded(chain: Project) -> None:
     selected = metrics(chain)["selected_round"]
     fused = metrics(chain)["rounds"][str(selected)]["fused"]
     assert parents[0].data.metrics["miou"] == pytest.approx(fused["miou"])
-    assert len(runs) == 1 + 12
+    assert len(runs) == 1 + 13

@@ -98,7 +98,7 @@ def test_every_stage_has_one_rule_and_every_rule_a_stage(real: Project) -> None:
     }
     rules = real("snakemake", "--list-rules").splitlines()
     assert {rule.strip() for rule in rules} >= stages | {"all"}
-    assert len(stages) == 11
+    assert len(stages) == 12
 
 
 def test_a_mistyped_parameter_is_told_before_anything_else(real: Project) -> None:

@@ -114,7 +114,7 @@ def test_after_the_last_stage_everything_is_posted(project: Project, wait_until:
     project.change("pictures: 4", "pictures: 5")
     project.repro(WATCH="report")
     wait_until(lambda: [whole["status"] for whole in project.wholes()] == ["FINISHED"])
-    assert len(project.dump()) == 8
+    assert len(project.dump()) == 9
     wait_until(lambda: not processes("dllr.tracking", project.root))
 
 
