@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from ruamel.yaml import YAML
 
 from .conftest import NOTHING, Project
 
@@ -102,25 +101,6 @@ def test_pseudo_labels_lie_in_training_scenes_and_keep_their_evidence(built_chai
         assert (results / "rounds" / number / "labels.json").read_text() == (
             folder / "summary.json"
         ).read_text()
-
-
-def test_maps_show_nothing_of_the_windows_they_were_made_of(built_chain: Project) -> None:
-    """Steps of the confidence, as frequent as windows follow each other, are no stronger than others."""
-    params = YAML(typ="safe").load(built_chain.root / "params.yaml")
-    stride = round(params["tile"]["size"] * (1 - params["map"]["overlap"]))
-    spectra = []
-    for path in sorted((built_chain.root / "results/maps").glob("*/confidence.tif")):
-        with rasterio.open(path) as source:
-            sure = source.read(1, masked=True).astype(float)
-        for turned in (sure, sure.T):
-            steps = np.abs(np.diff(turned, axis=1)).mean(axis=0).filled(0)
-            steps = steps[: len(steps) // stride * stride]
-            power = np.abs(np.fft.rfft(steps - steps.mean())) ** 2
-            spectra.append(power / power.mean())
-    power, place = np.mean(spectra, axis=0), len(steps) // stride
-    for harmonic in (place, 2 * place):
-        beside = [*power[harmonic - 3 : harmonic], *power[harmonic + 1 : harmonic + 4]]
-        assert power[harmonic] <= max(beside)
 
 
 def test_labels_outside_the_budget_are_not_written(built_chain: Project) -> None:
