@@ -10,16 +10,16 @@ from dllr.transport.data import Dense, Moments
 from dllr.transport.newton import solve
 from dllr.transport.partial import Aim, partial
 
-PIXELS = 65536  # seen last, over all processes: on these the potentials are solved
+PIXELS = 65536  # seen last, of each process: on these the potentials are solved
 STRIDE = 8  # px from one that counts to the next: neighbours say the same
 TOLERANCE, PASSES = 1e-3, 8  # of a step's solve, which begins where the last one ended
 
 
 class Reassigned(nn.Module):
-    """Labels of pixels that come batch by batch, as `dllr.transport.partial` gives them to all at once.
+    """Labels of pixels that come batch by batch, by the plan of `dllr.transport.partial`.
 
     The potentials are solved in every step on the pixels seen last. Both are the state, which goes into
-    checkpoints.
+    checkpoints. Every pixel has its best class; how far the plan labels it is its weight.
     """
 
     cost: Tensor
@@ -33,16 +33,20 @@ class Reassigned(nn.Module):
         shares = np.ones(1) if aim.shares is None else aim.shares
         start = aim.potentials if aim.shares is not None else aim.potentials[[0, -1]]
         self.problem = partial(shares, aim.coverage, aim.epsilon, aim.rho)
-        size = PIXELS // together.count()
-        self.register_buffer("cost", torch.zeros(size, len(start)))
-        self.register_buffer("mass", torch.zeros(size))
+        self.register_buffer("cost", torch.zeros(PIXELS, len(start)))
+        self.register_buffer("mass", torch.zeros(PIXELS))
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))
         self.register_buffer("potentials", torch.from_numpy(start.copy()))
 
     @torch.no_grad()
     def forward(self, probability: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Classes (N, H, W) int64, and weights (N, H, W) in [0, 1]: the plan's mass outside the virtual
-        class. probability (N, K, H, W); known (N, H, W) bool: where it is one."""
+        """Classes (N, H, W) int64, and weights (N, H, W) in [0, 1]: the best class's mass beside that of
+        the virtual one. probability (N, K, H, W); known (N, H, W) bool: where it is one."""
+        # Whatever precision the networks run in, the solver's sums want float32.
+        with torch.autocast(probability.device.type, enabled=False):
+            return self._labels(probability, known)
+
+    def _labels(self, probability: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         scores = probability.float().clamp_min(1e-30).log()
         thin = scores[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         if self.cost.shape[1] == 2:

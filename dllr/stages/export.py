@@ -58,7 +58,10 @@ def run(
         "colours": trained.colours,
     }
     model = to_onnx.exported(deployed, len(bands), trained.size, facts)
-    apart = to_onnx.check(model, deployed, _images(trained, optical.scale, optical.offset))
+    twin = to_onnx.multiplied(model, DEEPNESS)
+    images = _images(trained, optical.scale, optical.offset)
+    apart = to_onnx.check(model, deployed, images)
+    to_onnx.check(twin, deployed, images / np.float32(DEEPNESS), images)
     found, dealt = read_json(metrics), read_json(split / SUMMARY)
     selected = found["selected_round"]
     card = Card(
@@ -85,7 +88,7 @@ def run(
     with atomic_dir(out) as folder:
         for name, content in (
             (ONNX, model),
-            (ONNX_DEEPNESS, to_onnx.multiplied(model, DEEPNESS)),
+            (ONNX_DEEPNESS, twin),
         ):
             (folder / name).write_bytes(content.SerializeToString())
         (folder / CARD).write_text(render(card), encoding="utf-8")

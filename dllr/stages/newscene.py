@@ -4,6 +4,7 @@ The files are taken as the chain takes those of its scene folder: units, nodata,
 SAR radiometry and registration are those of params.yaml.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -17,13 +18,14 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from dllr.errors import SceneError
-from dllr.files import atomic_dir, file_digest
+from dllr.files import atomic_dir, file_digest, read_json, write_json
+from dllr.ingest.audit.examine import image_findings
 from dllr.ingest.survey import overlap, survey
 from dllr.maps.item import Model
 from dllr.models.checkpoint import Trained, load
 from dllr.params.coregister import Coregister
 from dllr.params.root import Params
-from dllr.params.scenes import Optical, Sar
+from dllr.params.scenes import Optical, Sar, Scenes
 from dllr.raster.arrays import Layer, SceneArrays, load_arrays, write_arrays
 from dllr.raster.grid import Grid
 from dllr.raster.gridding import gridded
@@ -33,11 +35,16 @@ from dllr.raster.strips import opened
 from dllr.raster.superpixels import write_superpixels
 from dllr.stages.mapping import write_item, write_map
 from dllr.stages.pairs import RasterPair
-from dllr.stages.registering import decide
+from dllr.stages.registering import decide, record
 from dllr.workcache import work_dir
 
 NAN = float("nan")
+REGISTRATION = (
+    "registration.json"  # beside a map of both images: how SAR came onto the optical grid
+)
 Modality = TypeVar("Modality", Optical, Sar)
+
+log = logging.getLogger(__name__)
 
 
 def map_scene(
@@ -73,6 +80,9 @@ def map_scene(
         if path is not None
     }
     facts = {kind: survey(image, f"scenes.{kind}") for kind, image in images.items()}
+    _examine(
+        facts, params.scenes.model_copy(update=dict(zip(("optical", "sar"), settings, strict=True)))
+    )
     if optical and sar and not overlap(optical, sar):
         raise SceneError(
             f"{optical} and {sar} do not lie on one another; check their georeferences, or map each alone"
@@ -93,7 +103,28 @@ def map_scene(
             )  # no link: who edits a map must not edit the cache
         model = Model(os.path.relpath(checkpoint, out), identity)
         write_item(folder, out.name, trained, model, taken)
-    return f"{out}: mapped from {' and '.join(images)}"
+    line = f"{out}: mapped from {' and '.join(images)}"
+    if (evidence := _evidence(out)) and evidence["verdict"] == "unverified":
+        line += f"; SAR lies where its georeferencing puts it, unverified: {evidence['reason']}"
+    return line
+
+
+def _evidence(folder: Path) -> dict[str, Any] | None:
+    """What is said of the registration beside a map of both images."""
+    path = folder / REGISTRATION
+    return read_json(path) if path.exists() else None
+
+
+def _examine(facts: dict[str, Any], scenes: Scenes) -> None:
+    """The audit's checks of an image: errors stop, warnings are told."""
+    found = [
+        (kind, f) for kind, record in facts.items() for f in image_findings(kind, record, scenes)
+    ]
+    for kind, finding in found:
+        if finding.level == "warning":
+            log.warning("%s: %s", kind, finding.message)
+    if errors := [f"{kind}: {f.message}" for kind, f in found if f.level == "error"]:
+        raise SceneError("; ".join(errors))
 
 
 def _write(
@@ -105,7 +136,9 @@ def _write(
 ) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         scratch = Path(name)
-        scene = _arrays(scratch, trained, images, settings, params.coregister)
+        scene, evidence = _arrays(scratch, trained, images, settings, params.coregister)
+        if evidence:
+            write_json(target / REGISTRATION, evidence)
         superpixels = None
         if params.map.suggestions:
             superpixels = scratch / "superpixels.tif"
@@ -119,27 +152,29 @@ def _arrays(
     images: dict[str, Image],
     settings: tuple[Optical, Sar],
     coregister: Coregister,
-) -> SceneArrays:
-    """The scene on one grid, what is not given missing everywhere."""
+) -> tuple[SceneArrays, dict[str, Any]]:
+    """The scene on one grid, what is not given missing everywhere; and how SAR came onto it."""
     with opened(next(iter(images.values())).path) as source:
         grid = Grid.of(source)
     layers = {
         "optical": _nothing(grid, len(trained.optical_bands)),
         "sar": _nothing(grid, len(trained.sar_bands)),
     }
+    evidence: dict[str, Any] = {}
     if optical := images.get("optical"):
         layers["optical"] = Layer(gridded(optical, grid), len(optical.bands), "float32", NAN)
     if image := images.get("sar"):
         sar = SarImage.prepared(image, settings[1], coregister, folder / "filtered.tif")
         matrix = None
         if optical:
-            matrix = decide(RasterPair(optical, sar, grid), coregister, None).matrix
+            pair = RasterPair(optical, sar, grid)
+            verdict = decide(pair, coregister, None)
+            matrix, evidence = verdict.matrix, record(verdict, coregister, pair.size)
         layers["sar"] = Layer(sar.finished(grid, matrix), len(sar.names), "float32", NAN)
     write_arrays(folder, grid, layers["optical"], layers["sar"])
     scale, offset = settings[0].scale, settings[0].offset
-    return SceneArrays(
-        "new", grid, trained.optical_bands, trained.sar_bands, scale, offset, *load_arrays(folder)
-    )
+    bands = trained.optical_bands, trained.sar_bands
+    return SceneArrays("new", grid, *bands, scale, offset, *load_arrays(folder)), evidence
 
 
 def _nothing(grid: Grid, bands: int) -> Layer:

@@ -26,7 +26,11 @@ from dllr.raster.windows import boxes
 from dllr.transport.regions import Sums, blended
 from dllr.transport.scores import cost
 
-WEIGHTS = {"fused": 0.5, "optical": 0.25, "sar": 0.25}  # of the heads in a pixel's score
+WEIGHTS = {
+    "fused": 0.5,
+    "optical": 0.25,
+    "sar": 0.25,
+}  # of the heads in a pixel's score, as in losses
 STEP = 2  # every second row and column of the calibration windows gives the temperatures
 COSTS, WANTED, MEANS = "cost.npy", "wanted.npy", "means.npy"
 

@@ -137,7 +137,8 @@ def fit(
     """Train in place; returns the history.
 
     What is needed to go on lies in `work` every `checkpoint_every` seconds, and batches follow from
-    seed and step: a run that was killed ends with the numbers of one that was not.
+    seed and step: a run that was killed ends with the numbers of one that was not. Of several processes
+    all go on with what the first one's method remembered.
 
     Raises:
         TrainingError: the loss is no longer finite; the batch lies in `work`.

@@ -38,6 +38,8 @@ def total(value: Tensor) -> Tensor:
         return value
     whole = value.detach().clone()
     distributed.all_reduce(whole)
+    if not value.requires_grad:
+        return whole  # to the bit the same in all processes
     return value + (whole - value.detach())
 
 

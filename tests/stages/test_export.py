@@ -13,6 +13,7 @@ import rasterio
 import torch
 from rasterio.windows import Window
 
+import dllr
 from dllr.errors import ExportError
 from dllr.models import to_onnx
 from dllr.models.checkpoint import load
@@ -111,6 +112,12 @@ def test_the_card_says_what_goes_in_and_how_good_it_is(exported: Path) -> None:
     assert f"| fused | {100 * scores['fused']['miou']:.1f} |" in card
     assert card.startswith("---\nlicense: ")
     assert "{{" not in card and "None" not in card
+
+
+def test_files_tell_nothing_of_the_folders_they_were_made_in(exported: Path) -> None:
+    for path in (exported / "model").iterdir():
+        for place in (str(Path(dllr.__file__).parent), str(exported), sys.prefix):
+            assert place.encode() not in path.read_bytes()
 
 
 def test_it_runs_without_torch_and_without_this_package(exported: Path) -> None:

@@ -80,6 +80,29 @@ def test_a_new_scene_has_the_map_that_the_chain_makes(run: Path) -> None:  # noq
     assert item["id"] == "new"
     assert item["properties"]["datetime"] == "2024-05-01T00:00:00Z"
     assert item["assets"]["model"]["href"] == f"../{CHECKPOINT}"
+    chain = json.loads((R / "coregistered/b/record.json").read_text())["registration"]
+    assert json.loads(Path("new/registration.json").read_text()) == chain
+
+
+def test_sar_that_stays_where_it_was_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    values = read_yaml(Path("params.yaml"))
+    values["coregister"]["estimators"] = ["information", "gradients"]
+    save(values)
+    assert new("new", **files(run)) == 0  # noise: there is nothing that both could find
+    evidence = json.loads(Path("new/registration.json").read_text())
+    assert evidence["verdict"] == "unverified"
+    printed = capsys.readouterr().out
+    assert "unverified" in printed and evidence["reason"] in printed
+
+
+def test_a_scale_that_the_file_contradicts_is_refused(
+    run: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = files(run)["optical"]
+    with rasterio.open(path, "r+") as target:
+        target.scales = (0.5,) * target.count
+    refused(capsys, "optical:", "scale", optical=path)
 
 
 @pytest.mark.parametrize("kind", ["optical", "sar"])

@@ -13,6 +13,7 @@ from dllr.cli import main
 from dllr.params.load import read_yaml
 from dllr.raster.grid import read_indices
 from dllr.stages import teaching
+from dllr.training import losses
 from dllr.transport.ledger import EVERY
 from dllr.transport.rivals import RULES
 
@@ -131,3 +132,8 @@ def test_finished_scenes_survive_a_crash(monkeypatch: pytest.MonkeyPatch) -> Non
     made()
     assert judged[2] == second and first not in judged[2:]
     assert not list(Path(".dllr/pseudo_label").iterdir())
+
+
+def test_heads_weigh_in_labels_as_they_do_in_losses() -> None:
+    whole = sum(losses.WEIGHTS.values())
+    assert {head: weight / whole for head, weight in losses.WEIGHTS.items()} == teaching.WEIGHTS
