@@ -87,9 +87,9 @@ class DLLR(Method):
         both, hidden = self._masked(both, count, step)
         read = step.student.encode(*both, hidden)
         known, other = halves(step.student.decode(read, both.size), count)
-        valid = both.valid[count:]
+        valid, sighted = both.valid[count:], mixed.valid
         true = supervised(known, Labelled(Views(*(v[:count] for v in both)), labelled.label))
-        guess, readings = self._pseudo(other, target, written, valid)
+        guess, readings = self._pseudo(other, target, written, valid, sighted)
         if self.difference:
             complementary = modalities(other, target, valid)
             complementary += FEATURES * under_masks(read, features, boxes, hidden, count)
@@ -116,22 +116,28 @@ class DLLR(Method):
         return views._replace(valid=torch.where(keep, left, views.valid)), hidden
 
     def _pseudo(
-        self, logits: Logits, target: dict[str, Tensor], written: list[Tensor], valid: Tensor
+        self,
+        logits: Logits,
+        target: dict[str, Tensor],
+        written: list[Tensor],
+        valid: Tensor,
+        sighted: Tensor,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of the pseudo-labels, and readings."""
-        anywhere, both = valid.any(1), valid.all(1)
+        """The loss of the pseudo-labels, and readings. valid: what the student sees; sighted: what the
+        teacher saw."""
+        anywhere, both = sighted.any(1), sighted.all(1)
         apart = divergence(target["optical"], target["sar"])
         label, weight = written
         readings = {"apart": mean(apart * both, both)}
         if self.labels == "refreshed":
-            anew, weight = self.reassigned(opinion(target, valid, HEADS), anywhere)
+            anew, weight = self.reassigned(opinion(target, sighted, HEADS), anywhere)
             readings["used"] = mean(weight * anywhere, anywhere)
         else:
             anew = likeliest(target["fused"])
         readings["flipped"] = share(anew != label, (label != IGNORE) & anywhere)
         guess = taught(logits, label if self.labels == "written" else anew, valid, weight)
         if self.cross:
-            guess = guess + across(logits, target, apart, valid)
+            guess = guess + across(logits, target, apart, valid, sighted)
         return guess, readings
 
 
@@ -142,19 +148,21 @@ def opinion(target: dict[str, Tensor], valid: Tensor, heads: Sequence[str]) -> T
     return said / said.sum(1, keepdim=True).clamp_min(1e-6)
 
 
-def across(logits: Logits, target: dict[str, Tensor], apart: Tensor, valid: Tensor) -> Tensor:
+def across(
+    logits: Logits, target: dict[str, Tensor], apart: Tensor, valid: Tensor, sighted: Tensor
+) -> Tensor:
     """Cross pseudo-supervision: each head learns the mean of what the teacher's others say.
 
     Where they agree on a class it is taken for the label, by its sureness; where they do not, what they
     say is kept soft and weighs e^(−2δ), δ their divergence `apart`: contested pixels are used, not
-    dropped.
+    dropped. valid: what the student sees; sighted: what the teacher saw.
     """
     agreed = likeliest(target["optical"]) == likeliest(target["sar"])
-    agreed = agreed | ~valid.all(1)  # one modality alone has nobody to disagree with
+    agreed = agreed | ~sighted.all(1)  # one modality alone has nobody to disagree with
     trust = torch.where(agreed, 1.0, (-2 * apart).exp())
     parts = {}
     for head in WEIGHTS:
-        said = opinion(target, valid, OTHERS[head])
+        said = opinion(target, sighted, OTHERS[head])
         soft = torch.where(agreed[:, None], one_hot(likeliest(said), said), said)
         weight = sureness(said).sqrt() * trust
         parts[head] = soft_loss(logits[head], soft, weight, sight(head, valid))

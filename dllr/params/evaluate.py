@@ -8,6 +8,7 @@ from dllr.params.base import Section
 
 
 class Evaluate(Section):
-    """Overlap of the windows a scene is predicted by."""
+    """overlap: of the windows a scene is predicted by. certificate: scores under impaired images too."""
 
     overlap: Annotated[float, Field(ge=0, lt=1)]
+    certificate: bool

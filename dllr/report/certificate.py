@@ -35,8 +35,9 @@ def rows(table: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def charts(table: pd.DataFrame) -> list[Chart]:
-    """Mean IoU by condition; none where there is no pixel to show it on."""
-    if table["miou"].isna().any():
+    """Mean IoU by condition; none where there is no pixel to show it on, or nothing but the images as they
+    are."""
+    if len(table) == 1 or table["miou"].isna().any():
         return []
     words = "; ".join(
         f"{_title(row['optical'], row['sar'], int(row['shift']))}: mIoU {percent(row['miou'])} %"

@@ -14,14 +14,23 @@ from dllr.models.network import HEADS
 from dllr.params.evaluate import Evaluate
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import (
+    CERTIFICATE,
     CHECKPOINT,
+    CLASS_SCORES,
+    CONFUSION,
+    CONFUSION_BY_SCENE,
     GUARD,
     HELD_OUT,
     HISTORY,
     LABELS_SUMMARY,
     LEDGER,
+    MARGINALS,
+    METRICS,
+    RELIABILITY,
     ROLES,
+    RULES,
     SAMPLE,
+    SELECTION,
 )
 from dllr.raster.roles import Role
 from dllr.stages import rating
@@ -80,22 +89,23 @@ def run(
     intervals = rating.intervals_of(matrices[selected], doubt.blocks, names)
     seen = rating.summed(matrices[selected], "fused", "test")[SEEN.index("both")]
     certified = {BOTH: seen.sum(axis=0)}
-    certified |= certificate(used, {n: c for n, c in CONDITIONS.items() if n != BOTH})
+    if evaluate.certificate:
+        certified |= certificate(used, {n: c for n, c in CONDITIONS.items() if n != BOTH})
 
     save(out / CHECKPOINT, best)
     for name, table in {
-        "certificate.csv": rating.conditions(certified, names),
-        "classes.csv": rating.classes(rated[selected]["fused"], test, intervals["fused"]),
-        "confusion.csv": rating.pairs(test, names),
-        "confusion_by_scene.csv": rating.long(matrices, names),
+        CERTIFICATE: rating.conditions(certified, names),
+        CLASS_SCORES: rating.classes(rated[selected]["fused"], test, intervals["fused"]),
+        CONFUSION: rating.pairs(test, names),
+        CONFUSION_BY_SCENE: rating.long(matrices, names),
         HISTORY: pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]),
-        "ledger.csv": _ledger(trained, rounds, split, labels, names),
-        "marginals.csv": _marginals(trained, rounds),
-        "reliability.csv": rating.bins(before=doubt.before, after=doubt.after),
+        RULES: _ledger(trained, rounds, split, labels, names),
+        MARGINALS: _marginals(trained, rounds),
+        RELIABILITY: rating.bins(before=doubt.before, after=doubt.after),
     }.items():
         _write_csv(out / name, table)
     facts = {"temperature": best.temperatures["fused"], "validation_miou": validation}
-    write_json(out / "selection.json", chosen | facts)
+    write_json(out / SELECTION, chosen | facts)
     more = {
         "seen": rating.by_sight(matrices[selected], names),
         "calibration": {
@@ -104,7 +114,7 @@ def run(
         },
         "intervals": intervals,
     }
-    write_json(out / "metrics.json", {"classes": names, **chosen, "rounds": rated, **more})
+    write_json(out / METRICS, {"classes": names, **chosen, "rounds": rated, **more})
 
 
 def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:

@@ -17,12 +17,21 @@ from dllr.params.scenes import Scenes
 from dllr.raster.products import (
     AUDIT,
     CARD,
+    CERTIFICATE,
+    CLASS_SCORES,
+    CONFUSION,
+    CONFUSION_BY_SCENE,
     EVIDENCE,
     GUARD,
     HISTORY,
     INDEX,
     LABELS_SUMMARY,
+    MARGINALS,
+    METRICS,
+    RELIABILITY,
     ROLES,
+    RULES,
+    SELECTION,
     SUMMARY,
 )
 from dllr.raster.roles import Role
@@ -77,16 +86,16 @@ def run(
     """Write `out`/index.html and `out`/registration.html: self-contained, the same bytes for the same
     results."""
     index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
-    metrics = read_json(evaluation / "metrics.json")
-    selection = read_json(evaluation / "selection.json")
+    metrics = read_json(evaluation / METRICS)
+    selection = read_json(evaluation / SELECTION)
     guard = {number: read_json(trained / number / GUARD) for number in metrics["rounds"]}
     skipped = tables.skipped(guard)
     summary = read_json(split / SUMMARY)
-    by_scene = _named(evaluation / "confusion_by_scene.csv")
-    confusion = _named(evaluation / "confusion.csv")
-    marginals = _named(evaluation / "marginals.csv")
-    ledger = _named(evaluation / "ledger.csv")
-    conditions = _named(evaluation / "certificate.csv")
+    by_scene = _named(evaluation / CONFUSION_BY_SCENE)
+    confusion = _named(evaluation / CONFUSION)
+    marginals = _named(evaluation / MARGINALS)
+    ledger = _named(evaluation / RULES)
+    conditions = _named(evaluation / CERTIFICATE)
     history = pd.read_csv(evaluation / HISTORY)
     transport = [
         {"round": number, **read_json(trained / number / LABELS_SUMMARY)}
@@ -145,7 +154,7 @@ def run(
             metrics["intervals"],
         ),
         drawn=tables.drawn(metrics["intervals"]),
-        by_class=tables.class_rows(_named(evaluation / "classes.csv")),
+        by_class=tables.class_rows(_named(evaluation / CLASS_SCORES)),
         seen=metrics["seen"],
         guard=tables.guard_rows(guard),
         guard_said=tables.guard_said(guard),
@@ -154,7 +163,7 @@ def run(
         calibration=metrics["calibration"],
         temperature=selection["temperature"],
         calibration_charts=calibration.charts(
-            _named(evaluation / "reliability.csv"), metrics["calibration"]
+            _named(evaluation / RELIABILITY), metrics["calibration"]
         ),
         certificate=certificate.rows(conditions, names),
         certificate_charts=certificate.charts(conditions),

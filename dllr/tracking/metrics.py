@@ -28,7 +28,7 @@ from statistics import median
 from typing import Any
 
 from dllr.files import read_json
-from dllr.raster.products import GUARD
+from dllr.raster.products import CERTIFICATE, GUARD, METRICS, SELECTION
 
 SCORES = ("miou", "oa", "f1", "kappa", "boundary_miou")
 BY_CLASS = ("precision", "recall", "class_f1")
@@ -46,7 +46,7 @@ class Point:
 
 def evaluation_points(folder: Path) -> list[Point]:
     """Scores of the selected round, and of all rounds with the round as step."""
-    metrics = read_json(folder / "metrics.json")
+    metrics = read_json(folder / METRICS)
     selected = str(metrics["selected_round"])
     fused = metrics["rounds"][selected]["fused"]
     points = score_points(fused)
@@ -58,7 +58,7 @@ def evaluation_points(folder: Path) -> list[Point]:
     for name, heads in metrics["rounds"].items():
         for head, scores in heads.items():
             points += score_points(scores, f"rounds/{head}/", int(name))
-    selection = folder / "selection.json"
+    selection = folder / SELECTION
     if selection.exists():
         found = read_json(selection)
         points += [
@@ -68,7 +68,7 @@ def evaluation_points(folder: Path) -> list[Point]:
         ]
         if "temperature" in found:
             points.append(Point("temperature", found["temperature"]))
-    certificate = folder / "certificate.csv"
+    certificate = folder / CERTIFICATE
     if certificate.exists():
         rows = csv.DictReader(certificate.read_text(encoding="utf-8").splitlines())
         points += [

@@ -6,7 +6,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dllr.files import digest, file_digest, read_json
-from dllr.raster.products import LEDGER, ONNX
+from dllr.raster.products import (
+    CERTIFICATE,
+    CLASS_SCORES,
+    CONFUSION,
+    HISTORY,
+    LEDGER,
+    METRICS,
+    ONNX,
+    RELIABILITY,
+    RULES,
+    SELECTION,
+    SUMMARY,
+)
 from dllr.tracking.identity import Stage, State
 from dllr.tracking.metrics import (
     Point,
@@ -23,7 +35,6 @@ from dllr.tracking.metrics import (
 )
 
 TRAINING = ("warmup", "train_round")
-TABLE = "ledger.csv"  # of evaluation; and the name of a stage's ledger in MLflow, which shows CSV
 
 
 @dataclass(frozen=True)
@@ -95,12 +106,11 @@ def state_view(
         if stage.kind == "evaluate":
             view.points += evaluation_points(folder)
             names = (
-                "metrics.json", "selection.json", "certificate.csv", "classes.csv", "confusion.csv",
-                "reliability.csv", TABLE,
+                METRICS, SELECTION, CERTIFICATE, CLASS_SCORES, CONFUSION, RELIABILITY, RULES,
             )  # fmt: skip
             view.artifacts |= {n: folder / n for n in names if (folder / n).exists()}
-            if TABLE in view.artifacts:
-                ledger = (folder / TABLE).read_text(encoding="utf-8")
+            if RULES in view.artifacts:
+                ledger = (folder / RULES).read_text(encoding="utf-8")
                 view.points += label_points(ledger, ("accuracy",), by_round=True)
         elif stage.kind in TRAINING:
             miou = (guard_of(folder).get("miou") or {}).get("fused")
@@ -145,18 +155,18 @@ def stage_view(
     folder = output(root, stage)
     view.ended = _modified(folder)
     if stage.kind in TRAINING:
-        view.points += history_points(folder / "history.csv")
+        view.points += history_points(folder / HISTORY)
         judged = guard_of(folder)
         view.points += guard_points(judged)
         view.tags |= {"guard": judged["verdict"]} if judged else {}
         round_name = stage.item or "0"
         for other in made.values():
             if other.kind == "evaluate":
-                rounds = read_json(output(root, other) / "metrics.json")["rounds"]
+                rounds = read_json(output(root, other) / METRICS)["rounds"]
                 for head, scores in rounds.get(round_name, {}).items():
                     view.points += score_points(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":
-        summary = read_json(folder / "summary.json")
+        summary = read_json(folder / SUMMARY)
         if summary.get("skipped"):
             view.tags["skipped"] = "true"
         else:
@@ -164,7 +174,7 @@ def stage_view(
             if (folder / LEDGER).exists():
                 ledger = _csv(folder / LEDGER)
                 view.points += label_points(ledger)
-                view.artifacts[TABLE] = ledger
+                view.artifacts[RULES] = ledger
     elif stage.kind == "coregister":
         view.points += registration_points(folder)
     return view

@@ -35,7 +35,7 @@ def test_where_all_are_sure_of_one_class_it_is_the_label_of_every_head() -> None
     sure = dict.fromkeys(WEIGHTS, said(1.0, 0.0, 0.0))
     label = torch.zeros(N, SIDE, SIDE, dtype=torch.long)
     wanted = sum(w * functional.cross_entropy(z[h], label) for h, w in WEIGHTS.items())
-    torch.testing.assert_close(across(z, sure, apart(0.0), SEEN), wanted)
+    torch.testing.assert_close(across(z, sure, apart(0.0), SEEN, SEEN), wanted)
 
 
 def test_what_is_contested_stays_soft_and_counts_the_less_the_more_they_differ() -> None:
@@ -45,12 +45,12 @@ def test_what_is_contested_stays_soft_and_counts_the_less_the_more_they_differ()
         "sar": said(0.1, 0.9, 0.0),
         "fused": said(0.5, 0.5, 0.0),
     }
-    near, far = (across(z, target, apart(d), SEEN) for d in (0.0, 0.5))
+    near, far = (across(z, target, apart(d), SEEN, SEEN) for d in (0.0, 0.5))
     torch.testing.assert_close(far, near * math.exp(-1))
     torch.autograd.grad(near, z["fused"])
     # The fused head learns the even mixture: its loss is least where it says just that.
     even = {h: (said(0.5, 0.5, 0.0) + 1e-9).log().requires_grad_() for h in WEIGHTS}
-    gradient = torch.autograd.grad(across(even, target, apart(0.0), SEEN), even["fused"])[0]
+    gradient = torch.autograd.grad(across(even, target, apart(0.0), SEEN, SEEN), even["fused"])[0]
     assert gradient.abs().max() < 1e-6
 
 
@@ -64,10 +64,23 @@ def test_a_modality_without_data_has_no_say_and_nothing_to_learn() -> None:
         "fused": said(0.0, 1.0, 0.0),
     }
     label = torch.ones(N, SIDE, SIDE, dtype=torch.long)
-    found = across(z, target, apart(1.0), blind)
+    found = across(z, target, apart(1.0), blind, blind)
     wanted = sum(WEIGHTS[h] * functional.cross_entropy(z[h], label) for h in ("sar", "fused"))
     torch.testing.assert_close(found, wanted)
     assert not torch.autograd.grad(found, z["optical"])[0].any()
+
+
+def test_what_is_hidden_from_the_student_has_its_say_by_the_teacher_who_saw_it() -> None:
+    z = logits()
+    hidden = SEEN.clone()
+    hidden[:, 0] = False
+    sure, unsure = said(1.0, 0.0, 0.0), said(0.2, 0.4, 0.4)
+    target = {"optical": sure, "sar": unsure, "fused": unsure}
+    label = torch.zeros(N, SIDE, SIDE, dtype=torch.long)
+    found = torch.autograd.grad(across(z, target, apart(0.0), hidden, SEEN), list(z.values()))
+    assert not found[1].any()  # hidden from the optical head, which has nothing to learn from
+    towards = torch.autograd.grad(functional.cross_entropy(z["sar"], label), z["sar"])[0]
+    assert (functional.cosine_similarity(found[2].flatten(), towards.flatten(), dim=0)) > 0.5
 
 
 @pytest.mark.parametrize(("pupil", "teacher"), [("optical", "sar"), ("sar", "optical")])

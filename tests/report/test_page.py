@@ -292,6 +292,14 @@ def test_what_could_not_be_measured_is_said(tmp_path: Path) -> None:
     assert "mIoU, test</dt>" in page
 
 
+def test_a_certificate_that_was_not_asked_for_is_not_shown(tmp_path: Path) -> None:
+    small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64)
+    path = tmp_path / "results/evaluation/certificate.csv"
+    pd.read_csv(path).head(1).to_csv(path, index=False)
+    certificate = section(small.build(tmp_path / "out", pictures=0), "certificate")
+    assert "evaluate.certificate" in certificate and "<table" not in certificate
+
+
 def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:
     training = section(page, "training")
     words = [w for w in re.findall(r'aria-label="(.*?)"', training) if w.startswith("Readings")]

@@ -265,3 +265,14 @@ def test_the_same_run_gives_the_same_bytes(run: Run) -> None:
         "history.csv", "ledger.csv", "marginals.csv", "metrics.json", "reliability.csv", "selection.json",
     }  # fmt: skip
     assert before == after
+
+
+def test_a_certificate_that_is_not_asked_for_is_not_measured(run: Run) -> None:
+    """Last of the module: it writes over the table."""
+    assert run.metrics
+    path = Path("params.yaml")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("certificate: true", "certificate: false"), encoding="utf-8")
+    assert main(EVALUATE.split()) == 0
+    path.write_text(text, encoding="utf-8")
+    assert list(run.table("certificate.csv")["condition"]) == [BOTH]
