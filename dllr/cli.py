@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from dllr import execution
+from dllr import costs, execution
 from dllr.errors import DllrError
 from dllr.params import load, use
 
@@ -85,9 +85,12 @@ def _run_stage(stage: str, words: Sequence[str]) -> int:
     for name in inspect.signature(function).parameters:
         if name == "watch":
             given[name] = _watcher()
+        elif name == "costs":
+            given[name] = costs.known(list(STAGES))
         elif name not in given:
             given[name] = getattr(sections, name)
-    function(**given)
+    with costs.measured(os.environ.get("DVC_STAGE", stage).rpartition(":")[2]):
+        function(**given)
     if stage == _LAST and (address := os.environ.get("DVC_STAGE")):
         from dllr import tracking
 

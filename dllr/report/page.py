@@ -1,7 +1,7 @@
 """What the page shows, as plain values, and the page itself.
 
 The page is one file that asks the network for nothing, and says nothing of when or where it was
-made: same results, same bytes.
+made, but what its stages cost there: same results and costs, same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,6 +89,7 @@ class Page:
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
+        costs: a row a stage that ran here: stage, seconds, cpu_seconds, memory (MiB).
         model_card: of the exported model, Markdown.
         limits: sentences.
     """
@@ -139,6 +140,7 @@ class Page:
     gradient: Sequence[str]
     right: str
     wrong: str
+    costs: Sequence[Row]
     model_card: str
     limits: Sequence[str]
 

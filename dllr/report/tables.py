@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dllr.costs import Cost
 from dllr.report.page import count, percent, rounds
 from dllr.report.registration import worst_precision
 from dllr.transport.ledger import CALIBRATION, EVERY, ORACLE, REASSIGNED
@@ -304,3 +305,16 @@ def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
         ]
         rows.append({"round": number, "rule": rule, "used": rule == REASSIGNED, "scores": found})
     return {"rows": rows, "oracle": oracle}
+
+
+def cost_rows(costs: Mapping[str, Cost]) -> list[dict[str, Any]]:
+    """A row a stage, as they come: seconds, cpu_seconds, and memory in MiB."""
+    return [
+        {
+            "stage": name,
+            "seconds": cost.seconds,
+            "cpu_seconds": cost.cpu_seconds,
+            "memory": round(cost.peak_bytes / 2**20),
+        }
+        for name, cost in costs.items()
+    ]

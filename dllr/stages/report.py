@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dllr.costs import Cost
 from dllr.evaluation.confusion import scores
 from dllr.files import atomic_dir, read_json
 from dllr.params.base import Section
@@ -82,9 +83,10 @@ def run(
     pseudo_label: Section,
     train_round: Section,
     report: Report,
+    costs: Mapping[str, Cost],
 ) -> None:
     """Write `out`/index.html and `out`/registration.html: self-contained, the same bytes for the same
-    results."""
+    results and `costs`, what the stages took where they ran."""
     index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
     metrics = read_json(evaluation / METRICS)
     selection = read_json(evaluation / SELECTION)
@@ -196,6 +198,7 @@ def run(
         gradient=panels.gradient(),
         right=panels.RIGHT,
         wrong=panels.WRONG,
+        costs=tables.cost_rows(costs),
         model_card=(exported / CARD).read_text(encoding="utf-8"),
         limits=tables.limits(
             test_scenes=sum(miou is not None for miou in ranked.values()),

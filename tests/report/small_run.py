@@ -14,6 +14,7 @@ from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
+from dllr.costs import Cost
 from dllr.evaluation.bootstrap import tally
 from dllr.evaluation.confusion import confusion
 from dllr.evaluation.parts import boundary, confusion_by_part
@@ -36,6 +37,7 @@ CLASSES = {
     "others": "#C2A5CF",
 }
 NAMES = list(CLASSES)
+NO_COSTS: Mapping[str, Cost] = MappingProxyType({})
 HEADS = {"fused": 0.0, "optical": 0.06, "sar": 0.14}  # and how many more pixels each gets wrong
 
 
@@ -56,7 +58,13 @@ class SmallRun:
     scenes: Scenes
     simulated: bool
 
-    def build(self, out: Path, pictures: int = 4, picture_size: int = 160) -> str:
+    def build(
+        self,
+        out: Path,
+        pictures: int = 4,
+        picture_size: int = 160,
+        costs: Mapping[str, Cost] = NO_COSTS,
+    ) -> str:
         """The page that the stage writes to `out`."""
         train = Training(seed=3, steps=200, learning_rate=0.002)
         report.run(
@@ -78,6 +86,7 @@ class SmallRun:
             pseudo_label=train,
             train_round=train,
             report=Report(pictures=pictures, picture_size=picture_size),
+            costs=costs,
         )
         return (out / "index.html").read_text(encoding="utf-8")
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from small_run import HEADS, NAMES, SmallRun, make
 
+from dllr.costs import Cost
+
 SPLITS = {
     "plain": "train",
     "hill": "train",
@@ -298,6 +300,18 @@ def test_a_certificate_that_was_not_asked_for_is_not_shown(tmp_path: Path) -> No
     pd.read_csv(path).head(1).to_csv(path, index=False)
     certificate = section(small.build(tmp_path / "out", pictures=0), "certificate")
     assert "evaluate.certificate" in certificate and "<table" not in certificate
+
+
+def test_what_stages_cost_is_shown_where_it_is_known(
+    page: str, small: SmallRun, tmp_path: Path
+) -> None:
+    assert 'id="costs"' not in page
+    costs = {"warmup": Cost(12.34, 20.0, 3 << 20), "pseudo_label@1": Cost(2.0, 3.0, 5000 << 20)}
+    shown = section(small.build(tmp_path / "out", pictures=0, costs=costs), "costs")
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', shown)
+    assert [name for name, _ in rows] == list(costs)
+    assert re.findall(r">([^<>]+)</td>", rows[0][1]) == ["12.3", "20.0", "3"]
+    assert re.findall(r">([^<>]+)</td>", rows[1][1]) == ["2.0", "3.0", "5\u202f000"]
 
 
 def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:
