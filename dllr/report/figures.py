@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 INK = "#1f2328"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-PURPLE = "#cc79a7"
+PURPLE, SKY = "#cc79a7", "#56b4e9"
 _THEME = {
     INK: "currentColor",
     BLUE: "var(--blue)",
@@ -28,6 +28,7 @@ _THEME = {
     GREEN: "var(--green)",
     VERMILION: "var(--vermilion)",
     PURPLE: "var(--purple)",
+    SKY: "var(--sky)",
 }
 HEADS = {"fused": BLUE, "optical": ORANGE, "sar": GREEN}
 READINGS = {

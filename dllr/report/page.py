@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 Row = Mapping[str, Any]
 
@@ -150,10 +150,11 @@ def render(page: Page) -> str:
     return environment().get_template("page.html.j2").render(vars(page)) + "\n"
 
 
-def environment() -> Environment:
-    """Where the pages' templates are."""
+def environment(package: str = "dllr.report") -> Environment:
+    """Where the templates of a package's pages are, and the style and script of all."""
+    places = dict.fromkeys((package, "dllr.report"))
     found = Environment(
-        loader=PackageLoader("dllr.report", "."),
+        loader=ChoiceLoader([PackageLoader(place, ".") for place in places]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -15,11 +15,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from dllr.errors import StudyError
 from dllr.execution import threads
-from dllr.study import description, results, schedule, worktree
+from dllr.files import file_digest
+from dllr.study import description, page, results, schedule, sections, worktree
 from dllr.study.description import Cell, Study
 
 CELLS = Path("studies/cells")
@@ -93,8 +95,8 @@ class _Sitting:
             problem = _repro(self.place / cell.name, [self.states[cell.name].last], environment)
             log.info("%s %s", "FAILED" if problem else "finished", cell.name)
             if not problem:
-                worktree.tidy(self.place / cell.name)
                 self._gather(cell)
+                worktree.tidy(self.place / cell.name)
                 self._write({})
             return problem
 
@@ -103,16 +105,34 @@ class _Sitting:
 
     def _gather(self, cell: Cell) -> None:
         recipe = self.states[cell.name].recipe
-        found = results.scores(cell, self.place / cell.name, recipe, self.revision)
+        found = results.gathered(cell, self.place / cell.name, recipe, self.revision)
         with self.writing:
             self.rows[cell.name] = found
 
     def _write(self, failed: Mapping[str, str]) -> str:
-        """The tables of what there is."""
+        """The tables of what there is, and the page about them; returns the page's table of scores."""
         with self.writing:
             if not self.rows:
                 return ""
-            return results.write(self.page, self.study, self.cells, self.rows, failed)
+            path = self.page.with_suffix(".csv")
+            results.write(path, self.cells, self.rows)
+            made = results.read(path, [*self.study.varied, *self.study.seeds])
+            said = sections.sections(self.study, made, results.read_scenes(path))
+            page.write(self.page, self.page.stem, self._lead(made, path, failed), said)
+            (scores,) = (section.table for section in said if section.name == "scores")
+            return "\n".join(page.rows(scores)) if scores else ""
+
+    def _lead(self, made: pd.DataFrame, path: Path, failed: Mapping[str, str]) -> str:
+        """What was run, and where every number comes from."""
+        commits = " and ".join(f"`{commit}`" for commit in made["commit"].unique())
+        words = [
+            f"Parameter set `{self.study.set}` at commit {commits}: {made['cell'].nunique()} of "
+            f"{len(self.cells)} cells finished. Everything here is made of `{path.name}` (SHA-256 "
+            f"`{file_digest(path)[:16]}`) and `{results.scenes_beside(path).name}`, which name for each "
+            "number the cell, its commit and the digest of its dvc.lock.",
+            *(f"Cell `{name}` failed." for name in failed),
+        ]
+        return " ".join(words)
 
     def _end(self, failed: Mapping[str, str]) -> str:
         table = self._write(failed)

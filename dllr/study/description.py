@@ -3,6 +3,7 @@
 import copy
 import difflib
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
 from dllr.errors import StudyError
@@ -20,6 +21,21 @@ from dllr.params.use import resolve
 
 LONGEST_NAME = 100  # characters of a cell's folder
 
+Grid = dict[str, Annotated[list[Any], Field(min_length=1)]]
+
+
+def _listed(values: Any) -> Any:
+    return [values] if isinstance(values, dict) else values
+
+
+class Comparison(BaseModel):
+    """What a study compares: the values of one parameter, each with the reference among them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    parameter: str
+    reference: Any
+
 
 class Study(BaseModel):
     """A file of studies/. Parameters are named by dotted key: `split.labelled_tiles`.
@@ -27,9 +43,13 @@ class Study(BaseModel):
     set: the parameter set of params/ that every cell starts from.
     jobs: cells that run side by side; each gets its share of the cores.
     fixed: values that all cells have in place of the set's.
-    values: parameter → the values it takes; cells are made of every combination.
+    values: parameter → the values it takes; cells are made of every combination. Or a list of such
+        grids: a parameter that a grid does not name is as in the set.
     seeds: parameter → its seeds, all lists of one length. They move together: repetition n takes
         the n-th of each. Scores are averaged over them.
+    compare: the parameter whose values are compared at equal seeds, and at equal values of the other
+        parameters that all grids name: its `settings`. What some grids alone name says how a value is
+        run there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -37,8 +57,9 @@ class Study(BaseModel):
     set: str
     jobs: Annotated[int, Field(ge=1)] = 1
     fixed: dict[str, Any] = {}
-    values: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    values: Annotated[list[Grid], BeforeValidator(_listed), Field(min_length=1)] = [{}]
     seeds: dict[str, Annotated[list[int], Field(min_length=1)]] = {}
+    compare: Comparison | None = None
 
     @model_validator(mode="after")
     def _seeds_of_one_length(self) -> "Study":
@@ -49,17 +70,50 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _each_parameter_once(self) -> "Study":
-        for one, other in itertools.combinations((self.fixed, self.values, self.seeds), 2):
-            if both := sorted(one.keys() & other.keys()):
+        places = (self.fixed.keys(), set(self.varied), self.seeds.keys())
+        for one, other in itertools.combinations(places, 2):
+            if both := sorted(one & other):
                 raise ValueError(f"{both[0]} is given twice, among fixed, values and seeds")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> "Study":
+        if self.compare is None:
+            return self
+        name = self.compare.parameter
+        if not all(name in grid for grid in self.values):
+            raise ValueError(f"compare.parameter: {name} is not in values, or not in all its grids")
+        there = [value for grid in self.values for value in grid[name]]
+        if self.compare.reference not in there:
+            raise ValueError(f"compare.reference: {self.compare.reference} is no value of {name}")
+        found = [json.dumps([c[key] for key in (name, *self.settings)]) for c in self.repeated()]
+        if twice := [text for text in found if found.count(text) > 1]:
+            raise ValueError(f"compare: {twice[0]} comes twice, so it is not clear what to compare")
+        return self
+
+    @property
+    def varied(self) -> list[str]:
+        """All parameters that some grid varies, in the order they are named."""
+        return list(dict.fromkeys(key for grid in self.values for key in grid))
+
+    @property
+    def settings(self) -> list[str]:
+        """Parameters in which values must agree to be compared."""
+        shared = [key for key in self.varied if all(key in grid for grid in self.values)]
+        return [key for key in shared if not self.compare or key != self.compare.parameter]
+
+    def repeated(self) -> Iterator[dict[str, Any]]:
+        """What is repeated with every seed: one mapping a combination."""
+        for grid in self.values:
+            for chosen in itertools.product(*grid.values()):
+                yield dict(zip(grid, chosen, strict=True))
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Values of what varies, one mapping a cell; the repetitions of a combination in a row."""
         repetitions = list(zip(*self.seeds.values(), strict=True)) or [()]
-        for chosen in itertools.product(*self.values.values()):
+        for chosen in self.repeated():
             for seeds in repetitions:
-                yield dict(zip([*self.values, *self.seeds], [*chosen, *seeds], strict=True))
+                yield chosen | dict(zip(self.seeds, seeds, strict=True))
 
 
 @dataclass(frozen=True)
@@ -91,7 +145,8 @@ def read(file: Path) -> Study:
 
 
 def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    place = [part for n, part in enumerate(error["loc"]) if not (n == 1 and isinstance(part, int))]
+    where = ".".join(map(str, place))
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where, Study.model_fields, n=1, cutoff=0.5)
         known = ", ".join(Study.model_fields)

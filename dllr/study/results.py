@@ -1,55 +1,79 @@
-"""The tables of a study: every score of every cell, and means over the seeds."""
+"""What cells are worth, as tables that programs read: a row a score, and a row a test scene and class."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
-from scipy.stats import t
+from numpy.typing import NDArray
 
+from dllr import costs
+from dllr.evaluation.bootstrap import tally
 from dllr.files import atomic_file, file_digest, read_json
-from dllr.study.description import Cell, Study
+from dllr.raster import products
+from dllr.study.description import Cell
 from dllr.study.worktree import LOCK
-from dllr.transport.ledger import CALIBRATION, EVERY, ORACLE, REASSIGNED
+from dllr.transport.ledger import EVERY
 
-METRICS = Path("results/evaluation/metrics.json")
-LEDGER = Path("results/evaluation/ledger.csv")
+EVALUATION = Path("results/evaluation")
+METRICS = EVALUATION / products.METRICS
 SCORES = {"miou": "mIoU", "oa": "OA", "f1": "F1", "kappa": "kappa"}
 MEASURES = {"accuracy": "accuracy by class", "miou": "mIoU"}  # of pseudo-labels
-SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
-LABELS_NOTE = (
-    "Every rule labels the same share of the pixels of the same teacher, in the last round; intervals hold "
-    "95 % of the mean difference by Student's t over the cells."
-)
-HEAD = "fused"  # the head that maps, hence the one in the summary
+HEAD = "fused"  # the head that maps, hence the one that is compared
+TRAINING = "train_round"  # the stage in which methods differ, hence the one whose cost is told
+TALLY = ("hits", "actual", "predicted")  # pixels of a class: rightly mapped, there, mapped
+
+Rows = list[dict[str, Any]]
 
 
-def scores(cell: Cell, folder: Path, recipe: str, revision: str) -> list[dict[str, Any]]:
-    """One row for each round and head of a finished cell, with what it was made by: its recipe, the
-    commit, the digest of its dvc.lock. Those of the head that maps also have how right each rule's
-    pseudo-labels are, `labels/<set>/<measure>/<rule>`."""
+class Found(NamedTuple):
+    """Of one cell: `scores`, a row a round and head; `scenes`, a row a test scene and class."""
+
+    scores: Rows
+    scenes: Rows
+
+
+def gathered(cell: Cell, folder: Path, recipe: str, revision: str) -> Found:
+    """What a finished cell says, with what it was made by: its recipe, the commit, the digest of its
+    dvc.lock.
+
+    Rows of the head that maps also have how right each rule's pseudo-labels are,
+    `labels/<set>/<measure>/<rule>`; that of the round in use has its expected calibration error, `ece`, and
+    before the temperature, `ece_before`, and what its rounds' training cost if it was trained here:
+    `train_cpu_s`, all cores together, and `train_peak_mib`.
+    """
     metrics = read_json(folder / METRICS)
-    labels = _labels(folder / LEDGER)
+    labels = _labels(folder / EVALUATION / products.RULES)
     made = file_digest(folder / LOCK)[:16]
-    varied = {key: _plain(value) for key, value in cell.varied.items()}
-    return [
+    varied = {key: plain(value) for key, value in cell.varied.items()}
+    number = str(metrics["selected_round"])
+    in_use = {
+        "ece_before": metrics["calibration"]["before"]["ece"],
+        "ece": metrics["calibration"]["after"]["ece"],
+        **_cost(folder),
+    }
+    rows = [
         {
             "cell": cell.name,
             **varied,
-            "round": int(number),
+            "round": int(n),
             "head": head,
-            "selected": int(number) == metrics["selected_round"],
+            "selected": n == number,
             **{name: found[name] for name in SCORES},
             **{f"iou/{name}": found["iou"][name] for name in metrics["classes"]},
-            **(labels.get(int(number), {}) if head == HEAD else {}),
+            **(in_use if (n, head) == (number, HEAD) else {}),
+            **(labels.get(int(n), {}) if head == HEAD else {}),
             "recipe": recipe,
             "commit": revision[:12],
             "dvc_lock": made,
         }
-        for number, heads in metrics["rounds"].items()
+        for n, heads in metrics["rounds"].items()
         for head, found in heads.items()
     ]
+    scenes = _scenes(folder / EVALUATION / products.CONFUSION_BY_SCENE, number, metrics["classes"])
+    return Found(rows, [{"cell": cell.name, **row} for row in scenes])
 
 
 def _labels(path: Path) -> dict[int, dict[str, float]]:
@@ -64,136 +88,101 @@ def _labels(path: Path) -> dict[int, dict[str, float]]:
     return found
 
 
-def kept(path: Path, recipes: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Rows of cells that a table has already, made by the recipe they would be made by now.
-
-    recipes: by the name of the cell. The fields are texts, as they stand in the file.
-    """
-    if not path.exists():
+def _cost(folder: Path) -> dict[str, float]:
+    """Of the training of all rounds; nothing where it came from a cache."""
+    spent = costs.known([TRAINING], folder).values()
+    if not spent:
         return {}
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if "recipe" not in table:  # of a time when rows did not say what they were made by
-        return {}
-    groups = {str(name): rows for name, rows in table.groupby("cell", sort=False)}
     return {
-        name: [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
-        for name, rows in groups.items()
-        if recipes.get(name) is not None and (rows["recipe"] == recipes[name]).all()
+        "train_cpu_s": round(sum(cost.cpu_seconds for cost in spent), 1),
+        "train_peak_mib": round(max(cost.peak_bytes for cost in spent) / 2**20),
     }
 
 
-def write(
-    page: Path,
-    study: Study,
-    cells: Sequence[Cell],
-    rows: Mapping[str, list[dict[str, Any]]],
-    failed: Mapping[str, str],
-) -> str:
-    """Write the table of all scores, one row a cell, round and head, beside the page of the study; returns
-    the page's table.
+def _scenes(path: Path, number: str, names: Sequence[str]) -> Rows:
+    """Of the round in use, the counts that IoU needs."""
+    table = pd.read_csv(path, dtype=dict.fromkeys(("round", "scene", "actual", "predicted"), str))
+    table = table[(table["round"] == number) & (table["head"] == HEAD) & (table["split"] == "test")]
+    place = {name: n for n, name in enumerate(names)}
+    rows = []
+    for scene, group in table.groupby("scene", sort=True):
+        matrix = np.zeros((len(names), len(names)), np.int64)
+        at = group["actual"].map(place), group["predicted"].map(place)
+        np.add.at(matrix, at, group["count"])
+        for name, counts in zip(names, tally(matrix).T.tolist(), strict=True):
+            rows.append({"scene": scene, "class": name, **dict(zip(TALLY, counts, strict=True))})
+    return rows
 
-    Args:
-        page: a path *.md. An empty field of the table: the score is not defined.
-        rows: as `scores` gives them, by cell, of all finished cells; at least one.
-        failed: what went wrong, by the name of the cell.
+
+def tallies(scenes: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Table of scenes → by cell, (scenes, 3, K): hits, actual and predicted pixels by class."""
+    return {
+        str(cell): group[list(TALLY)]
+        .to_numpy(np.int64)
+        .reshape(group["scene"].nunique(), -1, len(TALLY))
+        .swapaxes(1, 2)
+        for cell, group in scenes.groupby("cell", sort=False)
+    }
+
+
+def scenes_beside(table: Path) -> Path:
+    """The file of the test scenes beside that of the scores."""
+    return table.with_name(f"{table.stem}_scenes.csv")
+
+
+def kept(path: Path, recipes: Mapping[str, str]) -> dict[str, Found]:
+    """Cells that the tables have already, made by the recipe they would be made by now.
+
+    recipes: by the name of the cell. The fields are texts, as they stand in the files.
     """
-    every = [row for cell in cells for row in rows.get(cell.name, [])]
-    with atomic_file(page.with_suffix(".csv")) as temporary:
-        pd.DataFrame(every).to_csv(temporary, index=False, lineterminator="\n")
-    return _write_page(page, study, len(cells), failed)
+    if not (path.exists() and scenes_beside(path).exists()):
+        return {}
+    scores, scenes = _texts(path), _texts(scenes_beside(path))
+    return {
+        name: Found(rows, scenes[name])
+        for name, rows in scores.items()
+        if name in scenes and {row["recipe"] for row in rows} == {recipes.get(name)}
+    }
 
 
-def _write_page(path: Path, study: Study, cells: int, failed: Mapping[str, str]) -> str:
-    made = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])
-    table = "\n".join(_table(study, made))
-    commits = " and ".join(f"`{commit}`" for commit in made["commit"].astype(str).unique())
-    lines = [
-        f"# {path.stem}",
-        "",
-        f"Parameter set `{study.set}` at commit {commits}: {made['cell'].nunique()} of {cells} cells "
-        f"finished. All scores of every cell: [{path.stem}.csv]({path.stem}.csv).",
-        "",
-        *(f"Cell `{name}` failed." for name in failed),
-        *([""] if failed else []),
-        table,
-        "",
-        f"Test split, {HEAD} head, %: mean ± standard deviation over the seeds (n − 1 in the "
-        "denominator). *warm-up* is round 0, *last round* the last one of params; the other scores are "
-        "those of the round that was selected on validation.",
-        *_labels_page(study, made),
-    ]
-    with atomic_file(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return table
+def _texts(path: Path) -> dict[str, Rows]:
+    """By cell."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return {
+        str(name): [
+            {str(key): value for key, value in row.items()} for row in rows.to_dict("records")
+        ]
+        for name, rows in table.groupby("cell", sort=False)
+    }
 
 
-def _table(study: Study, table: pd.DataFrame) -> Iterator[str]:
-    table = table[table["head"] == HEAD]
-    classes = [str(name) for name in table if str(name).startswith("iou/")]
-    titles = [*SCORES.values(), *(f"IoU {name.removeprefix('iou/')}" for name in classes)]
-    yield _line([*study.values, "cells", "mIoU warm-up", "mIoU last round", *titles])
-    yield _line(["---"] * len(study.values) + ["---:"] * (3 + len(titles)))
-    keys = list(study.values)
-    groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
-    for values, group in groups:
-        first, last = (
-            group.loc[group["round"] == group["round"].agg(end), "miou"] for end in ("min", "max")
-        )
-        chosen = group[group["selected"]]
-        means = [_mean(chosen[name]) for name in [*SCORES, *classes]]
-        yield _line([*map(str, values), str(len(chosen)), _mean(first), _mean(last), *means])
+def write(path: Path, cells: Sequence[Cell], found: Mapping[str, Found]) -> None:
+    """Write both tables, cells in their order. An empty field: it is not defined.
+
+    path: of the scores, *.csv.
+    """
+    there = [found[cell.name] for cell in cells if cell.name in found]
+    for target, rows in (
+        (path, [row for each in there for row in each.scores]),
+        (scenes_beside(path), [row for each in there for row in each.scenes]),
+    ):
+        with atomic_file(target) as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _labels_page(study: Study, table: pd.DataFrame) -> Iterator[str]:
-    """How right the pseudo-labels of the last round are, rule by rule, where the ledger knows."""
-    from dllr.transport.rivals import RULES  # brings torch with it
+def read(path: Path, varied: Sequence[str]) -> pd.DataFrame:
+    """The scores; what varied, and classes' names, stay texts, as they stand in the file.
 
-    table = table[(table["head"] == HEAD) & (table["round"] == table["round"].max())]
-    every = [str(name) for name in table]
-    for place, title in SETS.items():
-        for measure, words in MEASURES.items():
-            start = f"labels/{place}/{measure}/"
-            columns = [name for name in every if name.startswith(start)]
-            if not columns:
-                continue
-            yield from ("", f"## Pseudo-labels, {title}: {words}", "")
-            rules = [name.removeprefix(start) for name in columns]
-            yield _line(
-                [*study.values, "cells", *rules, f"{REASSIGNED} over the best of the others"]
-            )
-            yield _line(["---"] * len(study.values) + ["---:"] * (len(rules) + 2))
-            keys = list(study.values)
-            groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
-            for values, group in groups:
-                rivals = [c for c in columns if c.removeprefix(start) in RULES]
-                best = max(rivals, key=lambda name: group[name].mean())
-                apart = (group[start + REASSIGNED] - group[best]).dropna()
-                means = [_mean(group[name]) for name in columns]
-                said = f"{_interval(apart)} over {best.removeprefix(start)}"
-                yield _line([*map(str, values), str(len(group)), *means, said])
-            yield from ("", LABELS_NOTE)
+    varied: parameters and seeds.
+    """
+    texts = dict.fromkeys(("cell", *varied, "head", "recipe", "commit", "dvc_lock"), str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
 
 
-def _interval(differences: Any) -> str:
-    """Mean difference in points with its 95 % interval."""
-    values = 100 * differences
-    if len(values) < 2:
-        return f"{values.mean():+.1f}"
-    reach = t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5
-    return f"{values.mean():+.1f} ({values.mean() - reach:+.1f} to {values.mean() + reach:+.1f})"
+def read_scenes(path: Path) -> pd.DataFrame:
+    texts = dict.fromkeys(("cell", "scene", "class"), str)
+    return pd.read_csv(scenes_beside(path), dtype=texts, keep_default_na=False)
 
 
-def _mean(column: Any) -> str:
-    """Mean ± standard deviation in %, of the values that are defined."""
-    values = 100 * pd.to_numeric(column).dropna()
-    if values.empty:
-        return "–"
-    return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
-
-
-def _line(fields: list[str]) -> str:
-    return "| " + " | ".join(field.replace("|", r"\|") for field in fields) + " |"
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) or value is None else value

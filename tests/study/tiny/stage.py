@@ -26,6 +26,7 @@ def scores() -> dict[str, object]:
     return {
         "classes": ["water", "road"],
         "selected_round": 1,
+        "calibration": {"before": {"ece": 0.2}, "after": {"ece": 0.1}},
         "rounds": {"0": {"fused": fused, "sar": fused}, "1": {"fused": later, "sar": fused}},
     }
 
@@ -62,4 +63,12 @@ if name == "evaluate":
     rules = {"argmax": 0.3, "threshold": 0.4, "reassigned": 0.5}
     rows = ["round,set,rule,class,pixels,coverage,accuracy,miou,share"]
     rows += [f"1,oracle,{rule},{c},9,0.8,{a},{a},1" for rule, a in rules.items() for c in "*w"]
+    right = round(1000 * json.loads(out.read_text())["rounds"]["1"]["fused"]["miou"])
+    counts = ["round,head,split,scene,seen,border,actual,predicted,count"]
+    for scene in "ab":
+        counts.append(f"1,fused,test,{scene},both,0,water,water,{right}")
+        counts.append(f"1,fused,test,{scene},both,0,water,road,{1000 - right}")
+    counts += ["1,fused,validation,c,both,0,water,water,5", "0,fused,test,a,both,0,water,water,5"]
+    table = "\n".join(counts) + "\n"
+    (out.parent / "confusion_by_scene.csv").write_text(table, encoding="utf-8")
     (out.parent / "ledger.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -1,0 +1,210 @@
+"""The values that a study compares, each with the reference: differences, places and the label budget."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dllr.study import paired
+from dllr.study.description import Study
+from dllr.study.paired import Bounds
+from dllr.study.results import HEAD, plain
+
+BUDGETS = ("split.labelled_tiles", "split.labelled_scenes")  # what may be annotated
+ALL = "all"  # the title of a budget without a limit
+Setting = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """mIoU of the reference less that of a contestant, 0..1, over the cells that differ in nothing else."""
+
+    setting: Setting
+    contestant: str
+    each: Sequence[float]
+    over_seeds: Bounds | None
+    over_scenes: Bounds | None
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.each))
+
+    @property
+    def won(self) -> float:
+        """Cells in which the reference is ahead; one of equal scores is half a cell."""
+        return sum(1.0 if d > 0 else 0.5 if d == 0 else 0.0 for d in self.each)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Scores of the rounds in use, fused head, by who is compared.
+
+    frame: a row a cell: cell, contestant, setting, repetition, and the score columns of the table.
+    contestants: titles, the reference among them, in the order of the description. settings: likewise.
+    budget: the place of the labelled budget in a setting; None where it does not vary.
+    """
+
+    frame: pd.DataFrame
+    reference: str
+    contestants: Sequence[str]
+    settings: Sequence[Setting]
+    budget: int | None
+
+    def scores(self, setting: Setting, contestant: str) -> "pd.Series[float]":
+        """mIoU by repetition."""
+        chosen = self.frame[
+            (self.frame["setting"] == setting) & (self.frame["contestant"] == contestant)
+        ]
+        return chosen.set_index("repetition")["miou"].dropna()
+
+    def differences(self, tallies: Mapping[str, NDArray[np.int64]]) -> list[Difference]:
+        """In every setting that has both, in the order of settings, then contestants.
+
+        tallies: as `dllr.study.results.tallies` gives them.
+        """
+        found = []
+        keys = zip(
+            *(self.frame[name] for name in ("setting", "contestant", "repetition")), strict=True
+        )
+        cells = dict(zip(keys, self.frame["cell"], strict=True))
+        for setting in self.settings:
+            own = self.scores(setting, self.reference)
+            for contestant in self.contestants:
+                other = self.scores(setting, contestant)
+                shared = [seeds for seeds in own.index if seeds in other.index]
+                if contestant == self.reference or not shared:
+                    continue
+                apart = (own[shared] - other[shared]).tolist()
+                pair = (
+                    [tallies[cells[setting, name, seeds]] for seeds in shared]
+                    for name in (self.reference, contestant)
+                )
+                bounds = paired.over_seeds(apart), paired.over_scenes(*pair)
+                found.append(Difference(setting, contestant, apart, *bounds))
+        return found
+
+    def places(self) -> dict[str, tuple[float, int, int]]:
+        """Contestant → mean place, cells in which it is the first, and cells, best mean place first: over
+        all settings and seeds that have every contestant who takes part in more than one setting, or in the
+        only one."""
+        within = {
+            name: sum(bool(len(self.scores(s, name))) for s in self.settings)
+            for name in self.contestants
+        }
+        most = max(within.values())
+        taking = [name for name in self.contestants if within[name] == most]
+        rows = []
+        for setting in self.settings:
+            table = pd.DataFrame({name: self.scores(setting, name) for name in taking}).dropna()
+            rows.append(table.to_numpy(np.float64))
+        scores = np.concatenate(rows)
+        if not len(scores):
+            return {}
+        places = paired.ranks(scores)
+        found = {
+            name: (float(column.mean()), int((column == 1).sum()), len(column))
+            for name, column in zip(taking, places.T, strict=True)
+        }
+        return dict(sorted(found.items(), key=lambda item: item[1][0]))
+
+    def curves(self) -> dict[str, dict[float | None, "pd.Series[float]"]]:
+        """Contestant → budget (None: all labels) → mIoU of its cells; of a study that varies no other
+        setting than the budget."""
+        if self.budget is None or len(self.settings[0]) > 1:
+            return {}
+        found: dict[str, dict[float | None, pd.Series[float]]] = {}
+        for name in self.contestants:
+            for setting in self.settings:
+                if len(scores := self.scores(setting, name)):
+                    budget = None if setting == (ALL,) else float(setting[0])
+                    found.setdefault(name, {})[budget] = scores
+        return found
+
+
+def contest(study: Study, table: pd.DataFrame) -> Contest | None:
+    """What the study asks to be compared, of the cells that are there; None where it asks nothing, or where
+    the reference has no cell yet.
+
+    table: as `dllr.study.results.read` gives it.
+    """
+    if study.compare is None:
+        return None
+    parameter, reference = study.compare.parameter, _text(study.compare.reference)
+    frame = table[(table["head"] == HEAD) & table["selected"]].copy()
+    values = [
+        text
+        for value in _named(study, parameter)
+        if (text := _text(value)) in set(frame[parameter])
+    ]
+    if reference not in values:
+        return None
+    titles = dict(zip(values, titled(values, reference), strict=True))
+    frame["contestant"] = frame[parameter].map(titles)
+    frame["setting"] = _tuples(frame, study.settings, {"null": ALL})
+    frame["repetition"] = _tuples(frame, list(study.seeds), {})
+    settings = sorted(set(frame["setting"]), key=_order)
+    budgets = [place for place, name in enumerate(study.settings) if name in BUDGETS]
+    return Contest(
+        frame, titles[reference], list(titles.values()), settings, budgets[0] if budgets else None
+    )
+
+
+def titled(values: Sequence[str], reference: str) -> list[str]:
+    """What values of a parameter are called: themselves, or where they are sections, in what they differ
+    from the reference."""
+    sections = [_section(value) for value in values]
+    whole = _section(reference)
+    if whole is None:
+        return list(values)
+    found = []
+    for value, section in zip(values, sections, strict=True):
+        if section is None or value == reference:
+            found.append("as it is" if value == reference else value)
+            continue
+        changed = {k: v for k, v in section.items() if whole.get(k) != v}
+        found.append(", ".join(f"{k}: {_shown(v)}" for k, v in changed.items()))
+    return found
+
+
+def _named(study: Study, parameter: str) -> list[Any]:
+    found: list[Any] = []
+    for grid in study.values:
+        found += [value for value in grid[parameter] if value not in found]
+    return found
+
+
+def _tuples(frame: pd.DataFrame, names: Sequence[str], called: Mapping[str, str]) -> list[Setting]:
+    columns = [[called.get(text, text) for text in frame[name].astype(str)] for name in names]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(frame)
+
+
+def _order(setting: Setting) -> list[tuple[bool, float, str]]:
+    """Numbers by size, before words."""
+    found = []
+    for text in setting:
+        try:
+            found.append((False, float(text), ""))
+        except ValueError:
+            found.append((True, 0.0, text))
+    return found
+
+
+def _section(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: Any) -> str:
+    """As it stands in the table."""
+    return str(plain(value))

@@ -1,0 +1,118 @@
+"""Who is compared with whom, and at what."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from dllr.study.comparing import Contest, contest, titled
+from dllr.study.description import Study
+
+SEEDS = {"train.seed": [0, 1, 2]}
+METHODS = {"train_round.method": ["fixmatch", "dllr"], "split.labelled_tiles": [32, 8]}
+CEILING = {"train_round.method": ["supervised"], "split.labelled_tiles": [None]}
+GAIN = {"supervised": 0.2, "fixmatch": 0.0, "dllr": 0.04}
+
+
+def study(**more: object) -> Study:
+    described = {
+        "set": "demo",
+        "values": [METHODS, CEILING],
+        "seeds": SEEDS,
+        "compare": {"parameter": "train_round.method", "reference": "dllr"},
+    }
+    return Study.model_validate(described | more)
+
+
+def table(described: Study) -> pd.DataFrame:
+    rows = []
+    for place, cell in enumerate(described.combinations()):
+        texts = {k: "null" if v is None else json.dumps(v).strip('"') for k, v in cell.items()}
+        budget = cell["split.labelled_tiles"] or 100
+        score = 0.3 + 0.001 * budget + 0.05 * cell["train.seed"] + GAIN[cell["train_round.method"]]
+        facts = {"cell": f"c{place}", "round": 1, "miou": score}
+        rows.append({**facts, **texts, "head": "fused", "selected": True})
+        rows.append({**facts, **texts, "head": "sar", "selected": True, "miou": 0.0})
+        rows.append({**facts, **texts, "head": "fused", "selected": False, "miou": 0.0, "round": 0})
+    return pd.DataFrame(rows)
+
+
+def compared(described: Study) -> Contest:
+    found = contest(described, table(described))
+    assert found is not None
+    return found
+
+
+def counts(found: Contest) -> dict[str, NDArray[np.int64]]:
+    """Of every cell one scene, which says no more than that it is there."""
+    return {cell: np.array([[[4, 1], [6, 4], [7, 3]]]) for cell in found.frame["cell"]}
+
+
+def test_differences_are_taken_at_equal_budget_and_seed() -> None:
+    found = compared(study())
+    apart = found.differences(counts(found))
+    assert [(d.setting, d.contestant) for d in apart] == [
+        (("8",), "fixmatch"),
+        (("32",), "fixmatch"),
+    ]
+    for d in apart:
+        assert d.each == pytest.approx([0.04] * 3)
+        assert d.over_seeds == pytest.approx((0.04, 0.04))
+        assert d.over_scenes == (0, 0)
+        assert d.won == 3
+
+
+def test_a_cell_that_is_missing_leaves_out_its_pair() -> None:
+    described = study()
+    rows = table(described)
+    gone = (rows["train_round.method"] == "dllr") & (rows["split.labelled_tiles"] == "8")
+    rows = rows[~(gone & (rows["train.seed"] != "1"))]
+    found = contest(described, rows)
+    assert found is not None
+    assert [len(d.each) for d in found.differences(counts(found))] == [1, 3]
+
+
+def test_there_is_no_contest_without_the_reference() -> None:
+    described = study()
+    rows = table(described)
+    assert contest(described, rows[rows["train_round.method"] != "dllr"]) is None
+    assert contest(study(compare=None), rows) is None
+
+
+def test_curves_go_by_budget_and_all_labels_stand_apart() -> None:
+    curves = compared(study()).curves()
+    assert list(curves) == ["fixmatch", "dllr", "supervised"]
+    assert list(curves["dllr"]) == [8.0, 32.0]
+    assert list(curves["supervised"]) == [None]
+    assert curves["dllr"][8.0].tolist() == pytest.approx([0.348, 0.398, 0.448])
+
+
+def test_places_are_of_those_who_were_run_everywhere() -> None:
+    assert compared(study()).places() == {"dllr": (1.0, 6, 6), "fixmatch": (2.0, 0, 6)}
+
+
+def test_sections_are_called_by_what_they_change() -> None:
+    whole = {"masking": "asymmetric", "cross": True}
+    without = [whole | {"masking": "none"}, whole | {"cross": False, "masking": "none"}]
+    texts = [json.dumps(value) for value in (whole, *without)]
+    assert titled(texts, texts[0]) == ["as it is", "masking: none", "masking: none, cross: false"]
+    assert titled(["a", "b"], "a") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"compare": {"parameter": "train.seed", "reference": 0}}, "train.seed is not in values"),
+        (
+            {"compare": {"parameter": "train_round.method", "reference": "dlr"}},
+            "dlr is no value of train_round.method",
+        ),
+        ({"values": [METHODS, METHODS]}, "comes twice"),
+        ({"values": [METHODS, {"split.labelled_tiles": [1]}]}, "not in all its grids"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(more: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(**more)

@@ -1,0 +1,86 @@
+"""The page of a study, as Markdown and as HTML."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from test_comparing import compared, counts, study
+
+from dllr.study import charts
+from dllr.study.page import Chart, Section, Table, html, markdown, write
+from dllr.study.sections import bounds, difference, mean, plain_mean
+
+
+def drawn() -> Figure:
+    figure = Figure(figsize=(2, 1))
+    figure.add_subplot().plot([0, 1], [0, 1])
+    return figure
+
+
+SECTIONS = [
+    Section(
+        "one", "A table", "What `x.y` does.", Table(["who", "how much"], [["a|b", "+1.0 (…)"]], 1)
+    ),
+    Section("two", "A chart", "See.", charts=[Chart(drawn, "line", "a line <up>", "It rises")]),
+]
+
+
+def test_both_pages_say_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "study.md"
+    write(path, "study", "Set `demo`.", SECTIONS)
+    text, page = path.read_text(), path.with_suffix(".html").read_text()
+    assert "| who | how much |\n| --- | ---: |\n| a\\|b | +1.0 (…) |" in text
+    assert "![a line <up>](study_line.svg)" in text
+    assert '<td class="number" data-value="+1.0">+1.0 (…)</td>' in page
+    assert "What <code>x.y</code> does." in page and "Set <code>demo</code>." in page
+    assert 'aria-label="a line &lt;up&gt;"' in page
+    assert page.count("<svg") == 1
+    assert not re.search(r"(?:https?:)?//[a-z0-9-]+\.", page)
+    svg = (tmp_path / "study_line.svg").read_text()
+    assert "</svg>" in svg
+    assert "currentColor" not in svg  # it stands alone, on white
+
+
+def test_same_sections_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "study.md", "study", "lead", SECTIONS)
+    first, second = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in "ab")
+    assert first == second
+    assert set(first) == {"study.md", "study.html", "study_line.svg"}
+
+
+def test_numbers_are_told_with_their_spread() -> None:
+    assert mean(pd.Series([0.1, 0.3])) == "20.0 ± 14.1"
+    assert mean(pd.Series([None, 0.3])) == "30.0"
+    assert mean(pd.Series([], dtype=float)) == "–"
+    assert plain_mean(pd.Series([100.0, 300.0])) == "200 ± 141"
+    assert difference([0.01]) == "+1.0"
+    assert difference([0.01, 0.03]) == "+2.0 (-10.7 to +14.7)"
+    assert bounds(None) == "–"
+
+
+@pytest.mark.parametrize("drawing", ["budget", "forest"])
+def test_charts_show_every_contestant(drawing: str) -> None:
+    found = compared(study())
+    look = charts.looks(found.contestants, found.reference)
+    if drawing == "budget":
+        figure = charts.budget_curves(found.curves(), look, "labelled tiles")
+        (axes,) = figure.axes
+        assert [t.get_text() for t in axes.get_xticklabels()] == ["8", "32", "all"]
+        means = [line.get_ydata()[0] for line in axes.lines if line.get_label() == "dllr"]
+        assert means == pytest.approx([39.8])
+    else:
+        figure = charts.forest(found.differences(counts(found)), look, "dllr")
+        (axes,) = figure.axes
+        assert [t.get_text() for t in axes.get_yticklabels()] == ["8", "fixmatch", "32", "fixmatch"]
+        middle = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"]
+        assert middle == pytest.approx([4.0, 4.0])
+    assert look["dllr"] != look["fixmatch"] != look["supervised"]
+
+
+def test_pages_without_sections_are_pages() -> None:
+    assert markdown(Path("a.md"), "a", "b", []).startswith("# a\n\nb")
+    assert html("a", "b", []).rstrip().endswith("</html>")
