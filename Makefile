@@ -4,7 +4,7 @@
 PYTHON ?= python3
 CORES ?= all
 PORT ?= 5000
-STUDY ?= smoke
+STUDY ?= demo
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -35,8 +35,8 @@ ui: .venv/filled ## the runs in MLflow, on http://127.0.0.1:5000 (PORT=...)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db \
 	  --artifacts-destination mlartifacts --host 127.0.0.1 --port $(PORT)
 
-study: .venv/filled ## a study of studies/: make study STUDY=smoke
-	dllr study studies/$(STUDY).yaml
+study: .venv/filled ## a study of studies/: make study STUDY=demo TIER=smoke
+	dllr study studies/$(STUDY).yaml $(if $(TIER),--tier $(TIER))
 
 bench: .venv/filled ## figures of benchmarks/
 	failed=0; for question in benchmarks/[a-z]*.py; do \

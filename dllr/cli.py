@@ -173,6 +173,7 @@ def _people(words: Sequence[str]) -> int:
     commands.add_parser("track", help="post to MLflow what is missing there")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
+    study.add_argument("--tier", help="one of the study's sizes (default: the first)")
     given = parser.parse_args(words)
     return _ACTIONS[given.command](given)
 
@@ -245,7 +246,7 @@ def _track(_: Any) -> int:
 def _study(given: Any) -> int:
     from dllr import study
 
-    print(study.run(given.study, Path.cwd()))
+    print(study.run(given.study, Path.cwd(), given.tier))
     return 0
 
 

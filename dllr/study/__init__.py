@@ -30,15 +30,17 @@ RESULTS = Path("studies/results")
 log = logging.getLogger(__name__)
 
 
-def run(file: Path, root: Path) -> str:
-    """Run the cells of a study that are not finished, and write its tables.
+def run(file: Path, root: Path, tier: str | None = None) -> str:
+    """Run the cells of a study that are not finished, and write its tables and its page.
 
     Args:
         file: a file of studies/; see `dllr.study.description.Study`.
         root: the project's folder, which is the working folder.
+        tier: of the study's sizes, where the file has any; None: the first.
 
     Returns:
-        what to tell the user. The tables are studies/results/<study>.csv and .md.
+        what to tell the user. The page is studies/results/<study>.md and .html, of a tier
+        <study>_<tier>; the tables lie beside it as *.csv.
 
     Raises:
         ParamsError, StudyError: before anything runs, if the description, a cell's parameters or
@@ -46,10 +48,10 @@ def run(file: Path, root: Path) -> str:
             cells failed.
     """
     root = root.resolve()
-    study = description.read(file)
+    name, study = description.read(file, tier)
     cells = description.cells(study, file, root)
     revision = worktree.commit(root)
-    place = root / CELLS / file.stem
+    place = root / CELLS / name
     place.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(place / ".lock", timeout=0):

@@ -125,11 +125,17 @@ class Cell:
     params: dict[str, Any]
 
 
-def read(file: Path) -> Study:
-    """Read and check the description of a study.
+def read(file: Path, tier: str | None = None) -> tuple[str, Study]:
+    """Read and check the description of a study; returns the name of its results too.
+
+    A file may have `tiers`: sizes of the same study, name → the keys of `Study` that are its own; those of
+    `fixed` come on top of the file's.
+
+    Args:
+        tier: the one that is meant; None: the first.
 
     Raises:
-        StudyError: it is not there, or is not what `Study` says.
+        StudyError: it is not there, has no such tier, or is not what `Study` says.
         ParamsError: it is not YAML.
     """
     if not file.is_file():
@@ -137,8 +143,20 @@ def read(file: Path) -> Study:
         raise StudyError(
             f"{file} does not exist; in {file.parent}/ there is: {', '.join(there) or 'nothing'}"
         )
+    described = read_yaml(file)
+    tiers = described.pop("tiers", {})
+    if not isinstance(tiers, dict) or not all(isinstance(own, dict) for own in tiers.values()):
+        raise StudyError(f"{file}: tiers: name → keys of its own, found {tiers!r}")
+    if tier is None and tiers:
+        tier = next(iter(tiers))
+    if tier is not None and tier not in tiers:
+        known = ", ".join(tiers) or "none, so leave it out"
+        raise StudyError(f"{file}: no tier {tier!r}; there is: {known}")
+    if tier is not None:
+        fixed = described.get("fixed", {}) | tiers[tier].get("fixed", {})
+        described |= tiers[tier] | {"fixed": fixed}
     try:
-        return Study.model_validate(read_yaml(file))
+        return file.stem if tier is None else f"{file.stem}_{tier}", Study.model_validate(described)
     except ValidationError as error:
         lines = [f"  {_explain(e)}" for e in error.errors()]
         raise StudyError("\n".join([f"{file}:", *lines])) from None

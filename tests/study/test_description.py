@@ -1,17 +1,20 @@
 """What a study's file may say, and what it is told where it errs."""
 
 import re
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from tiny_project import Project
 
-from dllr.errors import DllrError
+from dllr.errors import DllrError, StudyError
+from dllr.params.load import read_yaml
 from dllr.study import description
 
 
 def cells(project: Project, **study: object) -> list[description.Cell]:
     file = project.describe(**{"set": "tiny"} | study)
-    return description.cells(description.read(file), file, project.root)
+    return description.cells(description.read(file)[1], file, project.root)
 
 
 def test_cells_are_the_product_of_values_and_the_seeds_in_step(project: Project) -> None:
@@ -93,3 +96,73 @@ def test_a_study_that_is_not_there(project: Project) -> None:
 def test_a_study_without_a_set(project: Project) -> None:
     with pytest.raises(DllrError, match="set: missing"):
         description.read(project.describe(jobs=1))
+
+
+def test_a_tier_is_the_study_at_a_size_of_its_own(project: Project) -> None:
+    described = {
+        "set": "tiny",
+        "fixed": {"warmup.steps": 7, "train_round.steps": 8},
+        "seeds": {"train.seed": [0]},
+        "tiers": {
+            "core": {"values": {"split.labelled_tiles": [2]}},
+            "full": {"fixed": {"warmup.steps": 9}, "seeds": {"train.seed": [0, 1]}},
+        },
+    }
+    file = project.describe(**described)
+    name, core = description.read(file)
+    assert name == "grid_core"
+    assert core.values == [{"split.labelled_tiles": [2]}]
+    name, full = description.read(file, "full")
+    assert name == "grid_full"
+    assert full.fixed == {"warmup.steps": 9, "train_round.steps": 8}
+    assert [
+        cell.params["train"]["seed"] for cell in description.cells(full, file, project.root)
+    ] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "tier", "message"),
+    [
+        ({"core": {}}, "cor", "no tier 'cor'; there is: core"),
+        ({}, "core", "no tier 'core'; there is: none, so leave it out"),
+        (["core"], None, "tiers: name → keys of its own, found \\['core'\\]"),
+        ({"core": {"vaules": {}}}, None, "vaules: unknown key"),
+    ],
+)
+def test_tiers_that_are_none_are_refused(
+    project: Project, tiers: object, tier: str | None, message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        description.read(project.describe(set="tiny", tiers=tiers), tier)
+
+
+ROOT = Path(__file__).parents[2]
+TIERS = [
+    (file, tier)
+    for file in sorted((ROOT / "studies").glob("*.yaml"))
+    for tier in read_yaml(file).get("tiers", {None: {}})
+]
+
+
+@pytest.mark.parametrize(("file", "tier"), TIERS, ids=lambda value: getattr(value, "stem", value))
+def test_the_studies_of_the_project_are_right(file: Path, tier: str | None, tmp_path: Path) -> None:
+    """Their cells' parameters are checked as a whole; of scenes there need only be a folder."""
+    _, study = description.read(file, tier)
+    text = description.resolve(study.set)
+    scenes = YAML(typ="safe", pure=True).load(text)["scenes"]["root"]
+    (tmp_path / scenes).mkdir(parents=True)
+    assert description.cells(study, file, tmp_path)
+
+
+def test_seeds_of_the_proof_were_never_used_in_development() -> None:
+    used = set()
+    for file, tier in TIERS:
+        _, study = description.read(file, tier)
+        if file.stem not in {"demo", "ablation", "gate"}:  # they take the proof apart
+            used |= {
+                *study.seeds.get("demo.country.seed", []),
+                study.fixed.get("demo.country.seed"),
+            }
+    _, proof = description.read(ROOT / "studies" / "demo.yaml", "core")
+    assert used.isdisjoint(proof.seeds["demo.country.seed"])
+    assert min(proof.seeds["demo.country.seed"]) >= 2000

@@ -15,7 +15,7 @@ from dllr.study import description, worktree
 @pytest.fixture
 def settled(project: Project) -> tuple[Project, Path, description.Cell]:
     file = project.describe(set="quick")
-    (cell,) = description.cells(description.read(file), file, project.root)
+    (cell,) = description.cells(description.read(file)[1], file, project.root)
     folder = project.cell(cell.name)
     settle(project, folder, cell)
     return project, folder, cell
