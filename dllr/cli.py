@@ -170,7 +170,8 @@ def _people(words: Sequence[str]) -> int:
     )
     followed.add_argument("--trials", type=int, default=4, help="transforms a scene (default 4)")
     followed.add_argument("scenes", nargs="*", help="names of scenes; none = all")
-    commands.add_parser("track", help="post to MLflow what is missing there")
+    posted = commands.add_parser("track", help="post to MLflow what is missing there")
+    posted.add_argument("--until", help="stage with which the run is finished (default: the last)")
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
     study.add_argument("--tier", help="one of the study's sizes (default: the first)")
@@ -236,10 +237,10 @@ def _selftest(given: Any) -> int:
     return 0
 
 
-def _track(_: Any) -> int:
+def _track(given: Any) -> int:
     from dllr import tracking
 
-    print(tracking.track(Path.cwd()))
+    print(tracking.track(Path.cwd(), given.until))
     return 0
 
 

@@ -86,7 +86,7 @@ class _Sitting:
         todo = {n: state.recipes for n, state in self.states.items() if n not in self.rows}
         log.info("%d cells, %d of them finished before", len(self.cells), len(self.rows))
         tasks = schedule.tasks(todo)
-        environment = _environment(self.root, self.study.jobs)
+        environment = _environment(self.root, self.page.stem, self.study.jobs)
 
         def work(sharers: schedule.Sharers) -> str:
             cell = next(cell for cell in self.cells if cell.name in sharers)
@@ -98,6 +98,7 @@ class _Sitting:
             log.info("%s %s", "FAILED" if problem else "finished", cell.name)
             if not problem:
                 self._gather(cell)
+                _post(self.place / cell.name, self.states[cell.name].last, environment)
                 worktree.tidy(self.place / cell.name)
                 self._write({})
             return problem
@@ -152,6 +153,11 @@ class _Sitting:
 def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> str:
     """`dvc repro` of the stages in a cell; returns what went wrong."""
     command = [str(Path(sys.executable).with_name("dvc")), "repro", *stages]
+    return f"see {worktree.log_of(folder)}" if _run(command, folder, environment) else ""
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> int:
+    """Run a command in a cell, by the cell's own code; returns its exit status."""
     paths = os.pathsep.join([str(folder), *filter(None, [environment.get("PYTHONPATH")])])
     with worktree.alone(folder) as output:
         done = subprocess.run(
@@ -164,10 +170,18 @@ def _repro(folder: Path, stages: list[str], environment: Mapping[str, str]) -> s
             stderr=subprocess.STDOUT,
             check=False,
         )
-    return f"see {worktree.log_of(folder)}" if done.returncode else ""
+    return done.returncode
 
 
-def _environment(root: Path, jobs: int) -> dict[str, str]:
+def _post(folder: Path, last: str, environment: Mapping[str, str]) -> None:
+    """Show a cell in MLflow, beside the others of its study. `last`: its last stage."""
+    if environment.get("DLLR_TRACK") != "0":
+        command = [sys.executable, "-m", "dllr", "track", "--until", last]
+        if _run(command, folder, environment):
+            log.warning("%s is not in MLflow: see %s", folder.name, worktree.log_of(folder))
+
+
+def _environment(root: Path, name: str, jobs: int) -> dict[str, str]:
     """The same for all cells: with another number of threads, sums differ in their last digits."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
@@ -175,5 +189,6 @@ def _environment(root: Path, jobs: int) -> dict[str, str]:
         "PATH": programs,
         "DLLR_THREADS": str(max(1, threads() // jobs)),
         "MLFLOW_TRACKING_URI": store,
+        "MLFLOW_EXPERIMENT_NAME": os.environ.get("MLFLOW_EXPERIMENT_NAME") or name,
         "DVC_NO_ANALYTICS": "1",
     }

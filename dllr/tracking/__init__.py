@@ -6,7 +6,8 @@ What a run is (`identity`), what it shows (`view`, its numbers by `metrics`), wh
 they are needed.
 
 The store is `mlflow.db` in the project's root with its files in `mlartifacts/`, unless
-`MLFLOW_TRACKING_URI` names another. `DLLR_TRACK=0` turns off what is posted while stages run.
+`MLFLOW_TRACKING_URI` names another; the experiment is the data set's, unless `MLFLOW_EXPERIMENT_NAME` names
+another. `DLLR_TRACK=0` turns off what is posted while stages run.
 """
 
 from pathlib import Path
@@ -16,12 +17,15 @@ from dllr.tracking.live import post_when_done, watch
 __all__ = ["post_when_done", "track", "watch"]
 
 
-def track(root: Path) -> str:
+def track(root: Path, until: str | None = None) -> str:
     """Post whatever is missing in MLflow about the project in `root`; a line that says how much.
+
+    Args:
+        until: the stage with which all is made that is to be made; None: the last.
 
     Raises:
         TrackingError: the pipeline cannot be read or the store cannot be written.
     """
     from dllr.tracking.post import post
 
-    return post(root)
+    return post(root, until=until)

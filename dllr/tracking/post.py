@@ -10,12 +10,13 @@ from dllr.tracking.store import Store
 from dllr.tracking.view import data_name, stage_view, state_view
 
 
-def post(root: Path, *, patience: float = 60.0) -> str:
+def post(root: Path, *, patience: float = 60.0, until: str | None = None) -> str:
     """Make MLflow show what dvc.lock records; a line that says how much was missing.
 
     One run for the state of the sources, one below it for each stage. Only stages whose entry in
     dvc.lock belongs to that state, and whose outputs lie in the project as recorded, are posted.
-    A store that is not there yet is made, even when there is nothing to post.
+    A store that is not there yet is made, even when there is nothing to post. The run is finished when
+    every stage is made, or `until` is.
     """
     store = Store(root, patience)
     planned = planned_stages(root, outs=True)
@@ -33,7 +34,7 @@ def post(root: Path, *, patience: float = 60.0) -> str:
         for child in children:
             counts[store.put(experiment, child, known, parent=whole)] += 1
         # The whole comes last: a crash before leaves it to be posted.
-        status = "FINISHED" if len(made) == len(planned) else before
+        status = "FINISHED" if len(made) == len(planned) or until in made else before
         counts[store.put(experiment, whole, known, status=status)] += 1
         store.settle(experiment)
     done = ", ".join(f"{counts[word]} {word}" for word in ("posted", "updated", "unchanged"))

@@ -86,7 +86,8 @@ class Store:
             ) from None
 
     def experiment(self, name: str) -> str:
-        """Identifier of the experiment of this name, created if need be."""
+        """Identifier of the experiment of this name, or of MLFLOW_EXPERIMENT_NAME, created if need be."""
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
         with self.writing():
             found = self._client.get_experiment_by_name(name)
             if found is None:

@@ -22,11 +22,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         "DVC_GLOBAL_CONFIG_DIR": home / "dvc",
         "DVC_SITE_CACHE_DIR": home / "dvc-site",
         "DLLR_THREADS": 4,
+        "DLLR_TRACK": 0,
         "TINY_LOG": tmp_path / "ran.jsonl",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, str(value))
-    for name in ("MLFLOW_TRACKING_URI", "DVC_STAGE", "DVC_ROOT", "PYTHONPATH"):
+    for name in (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_EXPERIMENT_NAME",
+        "DVC_STAGE",
+        "DVC_ROOT",
+        "PYTHONPATH",
+    ):
         monkeypatch.delenv(name, raising=False)
     home.mkdir()
     (home / "gitconfig").write_text("[user]\n\tname = t\n\temail = t@example.org\n")

@@ -113,6 +113,23 @@ def test_two_grids_are_compared_at_equal_budget_and_seed(project: Project) -> No
     assert '| supervised | 10 | {"1": 0} | 2 | 15.0 ± 7.1 |' in page
 
 
+def test_cells_are_runs_of_one_experiment(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("DLLR_TRACK")
+    project.study(**GRID | {"values": {"split.labelled_tiles": [2, 4]}, "seeds": {}, "jobs": 1})
+    client = MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    (experiment,) = [e for e in client.search_experiments() if e.name != "Default"]
+    assert experiment.name == "grid"
+    runs = client.search_runs([experiment.experiment_id])
+    wholes = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert {run.info.status for run in wholes} == {"FINISHED"}
+    found = {run.data.params["split.labelled_tiles"]: run.data.metrics["miou"] for run in wholes}
+    assert found == pytest.approx({"2": 0.07, "4": 0.09})
+
+
 def test_a_killed_study_goes_on(project: Project) -> None:
     described = GRID | {"jobs": 1, "values": {}}
     file = project.describe(**described)
