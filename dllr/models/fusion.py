@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dllr.models.blocks import conv
+from dllr.models.blocks import Affine, conv
 
 
 class Exchange(NamedTuple):
@@ -38,13 +38,13 @@ class Fusion(nn.Module, ABC):
 class Difference(Fusion):
     """Exchange where and as far as the modalities differ.
 
-    D = |LN(F_o) − LN(F_s)|, g_o = σ(conv[D, F_o, v_s]), F̃_o = F_o + g_o · v_s · F_s, likewise for SAR,
-    and F_f = conv[F̃_o, F̃_s, D].
+    D = |A(F_o) − A(F_s)|, A a scale and offset of each channel, g_o = σ(conv[D, F_o, v_s]),
+    F̃_o = F_o + g_o · v_s · F_s, likewise for SAR, and F_f = conv[F̃_o, F̃_s, D].
     """
 
     def __init__(self, width: int) -> None:
         super().__init__(width)
-        self.norm = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
+        self.norm = nn.ModuleList(Affine(width) for _ in range(2))
         self.gate = nn.ModuleList(nn.Conv2d(2 * width + 1, width, 1) for _ in range(2))
         self.fuse = conv(3 * width, width, kernel=1)
 

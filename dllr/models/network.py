@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dllr.models import encoders
+from dllr.models.blocks import settle
 from dllr.models.decoder import Decoder
 from dllr.models.fusion import FUSIONS
 
@@ -77,6 +78,11 @@ class Network(nn.Module):
             return self.decode(self.encode(optical, sar, valid, hidden), size, heads)
         alone = {head: self._levels(_ALONE[head], (optical, sar), valid, hidden) for head in heads}
         return {head: self.decoders[head](levels, size) for head, levels in alone.items()}
+
+    def settle(self, optical: Tensor, sar: Tensor, valid: Tensor) -> None:
+        """Before training: set the scales and offsets of its layers from normalised windows, so that it
+        learns from the first step on, without a normalisation inside."""
+        settle(self, lambda: self(optical, sar, valid))
 
     def encode(
         self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None

@@ -27,6 +27,8 @@ from dllr.training.loop import Schedule, fit, forget
 from dllr.training.sources import TrainingSet
 from dllr.workcache import content, work_dir
 
+SETTLED = 32  # windows that the scales of a fresh network are set on
+
 
 def run(
     *,
@@ -57,11 +59,12 @@ def run(
     network = Network(
         model.encoder, model.width, len(bands[0]), len(bands[1]), len(names), model.fusion
     )
+    optical, sar = _normalisation(tiles, split, warmup.clip)
+    network.settle(*data.look(SETTLED, train.seed, optical, sar))
     started = None
     if model.weights is not None:
         load_weights(network, Path(model.weights))
         started = file_digest(Path(model.weights))
-    optical, sar = _normalisation(tiles, split, warmup.clip)
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
         decibels=scenes.sar.unit != "dn", classes=names, colours=scenes.label.colours, size=data.size,

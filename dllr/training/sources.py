@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
+from dllr.models.normalise import Normalisation
 from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import (
@@ -18,7 +20,7 @@ from dllr.raster.products import (
     WINDOWS,
 )
 from dllr.raster.roles import Role
-from dllr.training.samples import Source, Windows
+from dllr.training.samples import Source, Views, Windows
 
 
 class TrainingSet:
@@ -52,6 +54,11 @@ class TrainingSet:
             for file in (PSEUDO_CLASS, PSEUDO_WEIGHT)
         ]
         return Source(self._windows(np.ones(len(self._index), bool)), rasters)
+
+    def look(self, count: int, seed: int, optical: Normalisation, sar: Normalisation) -> Views:
+        """So many windows of the training scenes as a network sees them, on the CPU; no label is read."""
+        every = Source(self._windows(np.ones(len(self._index), bool)), [])
+        return every.cut(every.picked(0, count, seed), optical, sar, torch.device("cpu"))[0]
 
     def held_out(self) -> Iterator[tuple[SceneArrays, NDArray[np.uint8]]]:
         """Scenes with validation pixels and their labels (H, W), 255 everywhere else."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dllr.models.blocks import GROUPS, conv
+from dllr.models.blocks import Affine, conv
 from dllr.models.encoders.encoder import Encoder
 
 
@@ -13,7 +13,7 @@ class Residual(nn.Module):
         super().__init__()
         self.first = conv(inputs, outputs, stride)
         self.second = nn.Sequential(
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(GROUPS, outputs)
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), Affine(outputs)
         )
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
         self.active = nn.ReLU(inplace=True)

@@ -1,0 +1,128 @@
+"""What keeps a round from the ceiling: its class shares, or which pixels get which class?
+
+`python -m benchmarks.oracle [FOLDER ...]` takes projects, or cells of a study, whose round 1 is made (none
+= this one), and trains the method `dllr` on that round's warm-up again: as the parameters have it; with
+labels reassigned to the true class shares of the unlabelled pixels; on the labels as they were written; and
+on the truth at the pixels that have a written label. The truth is the scene folder's, which no stage lets
+training read. Printed is the mIoU of the fused head on test, round 1, in %, by folder, with the true and
+the labelled shares.
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from dllr.files import link_tree, read_json, write_json
+from dllr.params.load import load
+from dllr.params.root import Params
+from dllr.raster.grid import IGNORE, read_indices
+from dllr.raster.products import METRICS, PSEUDO_CLASS, ROLES, SUMMARY
+from dllr.raster.roles import Role
+from dllr.stages import evaluate, train_round
+
+ROUND = {"1": 0}
+COREGISTERED, SPLIT, LABELS = (
+    Path("results", name) for name in ("coregistered", "split", "labels")
+)
+WRITTEN, WARMED = Path("results/pseudo_labels/1"), Path("results/rounds/0")
+
+
+def main(folders: list[Path]) -> None:
+    rows: dict[str, Any] = {}
+    for folder in folders:
+        with contextlib.chdir(folder), tempfile.TemporaryDirectory(dir=".dllr") as scratch:
+            rows[folder.name or "."] = _folder(Path(scratch))
+        print(folder, rows[folder.name or "."], file=sys.stderr, flush=True)
+    print(json.dumps(rows))
+
+
+def _folder(scratch: Path) -> dict[str, Any]:
+    sections = load()
+    target = read_json(WRITTEN / SUMMARY)["target"]
+    known = _known(len(target))
+    truth = dict(zip(target, (known / known.sum()).tolist(), strict=True))
+    forms = {
+        "as it is": (WRITTEN, None),
+        "true shares": (_with_shares(scratch / "shares", truth), None),
+        "written labels": (WRITTEN, "written"),
+        "true labels": (_with_truth(scratch / "labels"), "written"),
+    }
+    total = sum(target.values())
+    return {
+        "labelled_shares": {name: round(share / total, 4) for name, share in target.items()},
+        "true_shares": {name: round(share, 4) for name, share in truth.items()},
+        "miou": {
+            name: _trained(sections, labels, form, scratch / name.replace(" ", "_"))
+            for name, (labels, form) in forms.items()
+        },
+    }
+
+
+def _trained(sections: Params, labels: Path, form: str | None, out: Path) -> float:
+    settings: dict[str, Any] = {"method": "dllr"}
+    if form is not None:
+        settings["dllr"] = sections.train_round.dllr.model_copy(update={"labels": form})
+    link_tree(WARMED, out / "rounds/0")
+    train_round.run(
+        coregistered=COREGISTERED, split=SPLIT, pseudo_labels=labels, previous=out / "rounds/0",
+        out=out / "rounds/1", round=1, rounds=ROUND, train=sections.train,
+        train_round=sections.train_round.model_copy(update=settings), watch=lambda _: None,
+    )  # fmt: skip
+    evaluate.run(
+        coregistered=COREGISTERED, labels=LABELS, split=SPLIT, trained=out / "rounds",
+        out=out / "evaluation", rounds=ROUND,
+        evaluate=sections.evaluate.model_copy(update={"certificate": False}),
+    )  # fmt: skip
+    found = read_json(out / "evaluation" / METRICS)["rounds"]["1"]["fused"]["miou"]
+    return round(100 * found, 1)
+
+
+def _known(classes: int) -> NDArray[np.int64]:
+    """Unlabelled training pixels by true class."""
+    counts = np.zeros(classes, np.int64)
+    for path in sorted(LABELS.glob("*.tif")):
+        free = read_indices(SPLIT / ROLES / path.name) == Role.UNLABELLED
+        counts += np.bincount(read_indices(path)[free], minlength=IGNORE + 1)[:classes]
+    return counts
+
+
+def _with_shares(folder: Path, shares: dict[str, float]) -> Path:
+    """The labels of the round, said to be made to other shares."""
+    shutil.copytree(WRITTEN, folder)
+    summary = read_json(folder / SUMMARY)
+    (folder / SUMMARY).unlink()
+    total = sum(summary["target"].values())
+    summary["target"] = {name: total * share for name, share in shares.items()}
+    write_json(folder / SUMMARY, summary)
+    return folder
+
+
+def _with_truth(folder: Path) -> Path:
+    """The labels of the round, each the true class where that is known."""
+    shutil.copytree(WRITTEN, folder)
+    for path in sorted(folder.glob(f"*/{PSEUDO_CLASS}")):
+        if not (truth := LABELS / f"{path.parent.name}.tif").exists():
+            continue
+        labels, actual = read_indices(path), read_indices(truth)
+        changed = np.where((labels != IGNORE) & (actual != IGNORE), actual, labels)
+        with rasterio.open(path) as source:
+            profile = source.profile
+        path.unlink()
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(changed, 1)
+    return folder
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, default=[Path()])
+    main(parser.parse_args().folders)
