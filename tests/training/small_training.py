@@ -38,11 +38,13 @@ LABEL = (np.indices((SIDE, SIDE)).sum(axis=0) // 24 % K).astype(np.uint8)
 def fresh() -> Trained:
     torch.manual_seed(0)
     samples = np.random.default_rng(0).random((9, K, 16)).astype(np.float32)
+    optical, sar = Normalisation.of(samples, None), Normalisation.of(samples[:, :1], None)
+    network, every = Network("light", 8, K, 1, K), source(LABEL)
+    network.settle(*every.cut(every.picked(0, 8, 0), optical, sar, CPU)[0])
     return Trained.new(
-        Network("light", 8, K, 1, K), optical=Normalisation.of(samples, None), sar=Normalisation.of(samples[:, :1], None),
-        optical_bands=list("abc"), sar_bands=["VV"], decibels=True, classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
+        network, optical=optical, sar=sar, optical_bands=list("abc"), sar_bands=["VV"], decibels=True, classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
     )  # fmt: skip
 
 
-def schedule(steps: int, every: float = 1e9, rate: float = 0.01, batch: int = 4) -> Schedule:
+def schedule(steps: int, every: float = 1e9, rate: float = 0.003, batch: int = 4) -> Schedule:
     return Schedule(0, steps, 3, batch, rate, 0.01, 1.0, 0.9, 5, every)
