@@ -21,7 +21,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from dllr.files import link_tree, read_json, write_json
+from dllr.files import WORK, link_tree, read_json, write_json
 from dllr.params.load import load
 from dllr.params.root import Params
 from dllr.raster.grid import IGNORE, read_indices
@@ -39,9 +39,11 @@ WRITTEN, WARMED = Path("results/pseudo_labels/1"), Path("results/rounds/0")
 def main(folders: list[Path]) -> None:
     rows: dict[str, Any] = {}
     for folder in folders:
-        with contextlib.chdir(folder), tempfile.TemporaryDirectory(dir=".dllr") as scratch:
-            rows[folder.name or "."] = _folder(Path(scratch))
-        print(folder, rows[folder.name or "."], file=sys.stderr, flush=True)
+        with contextlib.chdir(folder):
+            WORK.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=WORK) as scratch:
+                rows[str(folder)] = _folder(Path(scratch))
+        print(folder, rows[str(folder)], file=sys.stderr, flush=True)
     print(json.dumps(rows))
 
 
@@ -102,6 +104,10 @@ def _with_shares(folder: Path, shares: dict[str, float]) -> Path:
     (folder / SUMMARY).unlink()
     total = sum(summary["target"].values())
     summary["target"] = {name: total * share for name, share in shares.items()}
+    summary["levels"]["shares"]["kept"] = True
+    # Where the potentials start; a class that the labelled tiles lack has none.
+    for name, lift in summary["potentials"].items():
+        summary["potentials"][name] = 0.0 if lift is None else lift
     write_json(folder / SUMMARY, summary)
     return folder
 

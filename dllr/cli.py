@@ -1,7 +1,8 @@
 """The command line: one command a stage, and a few for people.
 
 A stage's options are its function's parameters: a `Path` or an `int` is an option, every other
-parameter is the section of params.yaml of that name. So a stage cannot read what dvc.yaml does not say.
+parameter is the section of params.yaml of that name. So a stage cannot read what dvc.yaml does not say; but
+for `costs`, what the stages before took here, which the last one shows.
 """
 
 import argparse
@@ -13,13 +14,16 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from dllr import costs, execution
 from dllr.errors import DllrError
+from dllr.files import digest
 from dllr.params import load, use
+from dllr.params.root import Params
 
 STAGES = {
     "demo": "write the simulated country",
@@ -42,6 +46,7 @@ PLACES = {
 CHECKPOINT = Path("results/evaluation/checkpoint.pt")
 _LAST = "report"
 _TRAINED = {"warmup", "train_round"}  # stages that several processes can share
+_OF_ROUNDS = {"pseudo_label", "train_round"}  # stages that there is one of in each round
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[:2] == ["coregister", "--self-test"]:
             words = ["selftest", *words[2:]]
         if words and words[0] in _TRAINED and (count := execution.processes()) > 1:
-            return _together(words, count)
+            with _measured(words[0], load.load()):
+                _together(words, count)
+            return 0
         return _run_stage(words[0], words[1:]) if _is_stage(words) else _people(words)
     except (DllrError, OSError) as error:  # the system's errors name the file themselves
         print(f"dllr {words[0] if words else ''}: {error}", file=sys.stderr)
@@ -70,12 +77,17 @@ def _is_stage(words: Sequence[str]) -> bool:
     return bool(words) and words[0] in STAGES
 
 
-def _together(words: Sequence[str], count: int) -> int:
-    """A stage by several processes, which torchrun starts; each comes here again, as one of them."""
+def _together(words: Sequence[str], count: int) -> None:
+    """A stage by several processes, which torchrun starts; each comes here again, as one of them.
+
+    Raises:
+        SystemExit: with torchrun's status, where it failed.
+    """
     os.environ["DLLR_PROCESSES"] = "1"
     os.environ.setdefault("DLLR_THREADS", str(max(1, execution.threads() // count)))
     how = ["--standalone", f"--nproc-per-node={count}", "--module", "dllr"]
-    return subprocess.call([sys.executable, "-m", "torch.distributed.run", *how, *words])
+    if status := subprocess.call([sys.executable, "-m", "torch.distributed.run", *how, *words]):
+        sys.exit(status)
 
 
 def _run_stage(stage: str, words: Sequence[str]) -> int:
@@ -86,16 +98,40 @@ def _run_stage(stage: str, words: Sequence[str]) -> int:
         if name == "watch":
             given[name] = _watcher()
         elif name == "costs":
-            given[name] = costs.known(list(STAGES))
+            given[name] = _costs(sections)
         elif name not in given:
             given[name] = getattr(sections, name)
-    with costs.measured(os.environ.get("DVC_STAGE", stage).rpartition(":")[2]):
+    with _measured(stage, sections):
         function(**given)
     if stage == _LAST and (address := os.environ.get("DVC_STAGE")):
         from dllr import tracking
 
         tracking.post_when_done(address)
     return 0
+
+
+def _measured(stage: str, sections: Params) -> AbstractContextManager[None]:
+    name = os.environ.get("DVC_STAGE", stage).rpartition(":")[2]
+    return costs.measured(name, _told(stage, sections))
+
+
+def _costs(sections: Params) -> dict[str, costs.Cost]:
+    """Of the stages as params.yaml has them, in their order; the last one does not know its own."""
+    found = {}
+    for name, cost in costs.known().items():
+        stage, _, item = name.partition("@")
+        there = stage not in _OF_ROUNDS or item in sections.rounds
+        if stage in STAGES and stage != _LAST and there and cost.key == _told(stage, sections):
+            found[name] = cost
+    order = list(STAGES)
+    return dict(sorted(found.items(), key=lambda pair: order.index(pair[0].partition("@")[0])))
+
+
+def _told(stage: str, sections: Params) -> str:
+    """Key of the sections that a stage reads."""
+    function = importlib.import_module(f"dllr.stages.{stage}").run
+    values = sections.model_dump(mode="json")
+    return digest({n: values[n] for n in inspect.signature(function).parameters if n in values})
 
 
 def stage_parser(stage: str, function: Callable[..., None]) -> argparse.ArgumentParser:

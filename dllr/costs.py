@@ -1,13 +1,14 @@
 """What stages cost when they last ran here: facts of execution, beside the results and never among them.
 
-`.dllr/costs/<stage>.json`, by DVC's name of the stage. What DVC took from its cache has none.
+`.dllr/costs/<stage>.json`, by DVC's name of the stage. What DVC took from its cache has none, nor has a
+stage that went on where it was stopped: what was spent before is not known.
 """
 
 import os
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,31 +20,40 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of the system's peak m
 
 
 class Cost(NamedTuple):
-    """Time passed and time of all cores (s), and the most memory that one process held (bytes)."""
+    """Time passed and time of all cores (s), and the most memory that one process held (bytes).
+
+    key: what the stage was told, as whoever measured it says.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    key: str
 
 
 @contextmanager
-def measured(stage: str) -> Iterator[None]:
-    """Write down what the block costs if it ends well. Of several processes the first one writes, for
-    itself and those it started."""
-    began, used = time.monotonic(), _used()
+def measured(stage: str, key: str) -> Iterator[None]:
+    """Write down what the block costs, with the processes that it starts, if it ends well. A process that
+    torchrun started writes nothing: who started torchrun does."""
+    if "RANK" in os.environ:
+        yield
+        return
+    path, begun = FOLDER / f"{stage}.json", FOLDER / f"{stage}.begun"
+    stopped = begun.exists()
+    path.unlink(missing_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    start, used = time.monotonic(), _used()
     yield
-    if int(os.environ.get("RANK", "0")) == 0:
-        cost = Cost(time.monotonic() - began, _used() - used, _peak())
-        write_json(FOLDER / f"{stage}.json", cost._asdict())
+    if not stopped:
+        cost = Cost(time.monotonic() - start, _used() - used, _peak(), key)
+        write_json(path, cost._asdict())
+    begun.unlink()
 
 
-def known(order: Sequence[str], root: Path = Path()) -> dict[str, Cost]:
-    """By stage, what was written down in a project's folder; in the order of the stages' names in `order`,
-    and of those with the same name by what follows its `@`."""
-    found = {path.stem: Cost(**read_json(path)) for path in sorted((root / FOLDER).glob("*.json"))}
-    there = [name for name in found if name.partition("@")[0] in order]
-    there.sort(key=lambda name: order.index(name.partition("@")[0]))
-    return {name: found[name] for name in there}
+def known(root: Path = Path()) -> dict[str, Cost]:
+    """By stage, what was written down in a project's folder."""
+    return {path.stem: Cost(**read_json(path)) for path in sorted((root / FOLDER).glob("*.json"))}
 
 
 def _used() -> float:

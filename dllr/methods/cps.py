@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dllr.augmentation import cutmix
 from dllr.methods.parts import halves, joined, likeliest, probabilities, supervised, taught, weak
+from dllr.models.blocks import Affine
 from dllr.models.network import Network
 from dllr.training.losses import IGNORE
 from dllr.training.method import Method, Step
@@ -30,7 +31,7 @@ class CPS(Method):
     def begin(self, student: Network) -> None:
         self.second = copy.deepcopy(student).requires_grad_(True)
         for part in self.second.decoders.modules():
-            if isinstance(part, (nn.Conv2d, nn.GroupNorm)):
+            if isinstance(part, (nn.Conv2d, Affine)):
                 part.reset_parameters()
 
     def loss(self, step: Step) -> dict[str, Tensor]:

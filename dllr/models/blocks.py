@@ -1,6 +1,6 @@
 """Layers that several parts of the network are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -19,8 +19,14 @@ class Affine(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As if it were not there."""
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → the same."""
@@ -37,9 +43,9 @@ def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequ
 
 
 @torch.no_grad()
-def settle(network: nn.Module, forward: Callable[[], Any]) -> None:
-    """Set the scales and offsets of a network so that each channel leaves them with mean 0 and deviation 1
-    (Mishkin and Matas, ICLR 2016; Salimans and Kingma, NeurIPS 2016).
+def settle(parts: Iterable[nn.Module], forward: Callable[[], Any]) -> None:
+    """Set the scales and offsets in parts of a network so that each channel leaves them with mean 0 and
+    deviation 1 (Mishkin and Matas, ICLR 2016; Salimans and Kingma, NeurIPS 2016).
 
     forward: sends data through the network, once; layers are set in the order the data reaches them.
     """
@@ -53,7 +59,8 @@ def settle(network: nn.Module, forward: Callable[[], Any]) -> None:
 
     handles = [
         layer.register_forward_pre_hook(before)
-        for layer in network.modules()
+        for part in parts
+        for layer in part.modules()
         if isinstance(layer, Affine)
     ]
     try:

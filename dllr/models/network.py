@@ -79,10 +79,12 @@ class Network(nn.Module):
         alone = {head: self._levels(_ALONE[head], (optical, sar), valid, hidden) for head in heads}
         return {head: self.decoders[head](levels, size) for head, levels in alone.items()}
 
-    def settle(self, optical: Tensor, sar: Tensor, valid: Tensor) -> None:
+    def settle(self, optical: Tensor, sar: Tensor, valid: Tensor, *, encoders: bool = True) -> None:
         """Before training: set the scales and offsets of its layers from normalised windows, so that it
-        learns from the first step on, without a normalisation inside."""
-        settle(self, lambda: self(optical, sar, valid))
+        learns from the first step on, without a normalisation inside. encoders: False leaves theirs, which
+        came with weights."""
+        parts = [self] if encoders else [self.project, self.fusions, self.decoders]
+        settle(parts, lambda: self(optical, sar, valid))
 
     def encode(
         self, optical: Tensor, sar: Tensor, valid: Tensor, hidden: Tensor | None = None

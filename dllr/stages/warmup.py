@@ -59,12 +59,16 @@ def run(
     network = Network(
         model.encoder, model.width, len(bands[0]), len(bands[1]), len(names), model.fusion
     )
-    optical, sar = _normalisation(tiles, split, warmup.clip)
-    network.settle(*data.look(SETTLED, train.seed, optical, sar))
     started = None
     if model.weights is not None:
         load_weights(network, Path(model.weights))
         started = file_digest(Path(model.weights))
+    optical, sar = _normalisation(tiles, split, warmup.clip)
+    where = (
+        device()
+    )  # sets the threads: with another number of them, sums differ in their last digits
+    seen = data.look(SETTLED, train.seed, optical, sar)
+    network.settle(*seen, encoders=model.weights is None)
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
         decibels=scenes.sar.unit != "dn", classes=names, colours=scenes.label.colours, size=data.size,
@@ -74,9 +78,9 @@ def run(
     work = work_dir("warmup", *inputs, scenes, model, train, warmup, extra_modules=code)
     schedule = Schedule(round=0, steps=warmup.steps, **train.model_dump(exclude={"balance"}))
     labelled = data.labelled(with_calibration=False, balance=train.balance)
-    history = fit(trained, Supervised(), labelled, None, schedule, work, device(), watch)
+    history = fit(trained, Supervised(), labelled, None, schedule, work, where, watch)
     if together.number() == 0:  # of several processes one writes
-        found = guard.read(trained, data.held_out(), device())
+        found = guard.read(trained, data.held_out(), where)
         with atomic_dir(out) as folder:
             save(folder / CHECKPOINT, trained)
             write_history(folder / HISTORY, history)

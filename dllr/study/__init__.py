@@ -69,6 +69,7 @@ class _Sitting:
         self.study, self.cells, self.place, self.revision = study, cells, place, revision
         self.root, self.page = root, root / RESULTS / f"{place.name}.md"
         self.writing = threading.Lock()
+        self.environment = _environment(root, place.name, study.jobs)
         cache = worktree.cache_dir(root)
         self.states = {}
         for cell in cells:
@@ -80,31 +81,37 @@ class _Sitting:
         self.rows = results.kept(self.page.with_suffix(".csv"), recipes)
         for cell in cells:
             if cell.name not in self.rows and self.states[cell.name].current:
-                self._gather(cell)
+                self._finish(cell)
 
     def run(self) -> str:
         todo = {n: state.recipes for n, state in self.states.items() if n not in self.rows}
         log.info("%d cells, %d of them finished before", len(self.cells), len(self.rows))
         tasks = schedule.tasks(todo)
-        environment = _environment(self.root, self.page.stem, self.study.jobs)
 
         def work(sharers: schedule.Sharers) -> str:
             cell = next(cell for cell in self.cells if cell.name in sharers)
             if len(sharers) > 1:
                 stages = tasks[sharers]
                 log.info("%s, for %d cells: %s", cell.name, len(sharers), " ".join(stages))
-                return _repro(self.place / cell.name, stages, environment)
-            problem = _repro(self.place / cell.name, [self.states[cell.name].last], environment)
+                return _repro(self.place / cell.name, stages, self.environment)
+            problem = _repro(
+                self.place / cell.name, [self.states[cell.name].last], self.environment
+            )
             log.info("%s %s", "FAILED" if problem else "finished", cell.name)
             if not problem:
-                self._gather(cell)
-                _post(self.place / cell.name, self.states[cell.name].last, environment)
-                worktree.tidy(self.place / cell.name)
-                self._write({})
+                self._finish(cell)
             return problem
 
         failed = schedule.run(tasks, work, self.study.jobs)
         return self._end({n: failed[key] for n in todo if (key := frozenset([n])) in failed})
+
+    def _finish(self, cell: Cell) -> None:
+        """Write down what a cell made, show it in MLflow, and free what it needs no more."""
+        folder = self.place / cell.name
+        self._gather(cell)
+        self._write({})
+        _post(folder, self.states[cell.name].last, self.environment)
+        worktree.tidy(folder)
 
     def _gather(self, cell: Cell) -> None:
         recipe = self.states[cell.name].recipe
@@ -131,8 +138,8 @@ class _Sitting:
         words = [
             f"Parameter set `{self.study.set}` at commit {commits}: {made['cell'].nunique()} of "
             f"{len(self.cells)} cells finished. Everything here is made of `{path.name}` (SHA-256 "
-            f"`{file_digest(path)[:16]}`) and `{results.scenes_beside(path).name}`, which name for each "
-            "number the cell, its commit and the digest of its dvc.lock.",
+            f"`{file_digest(path)[:16]}`), which names for each number the cell, its commit and the digest "
+            f"of its dvc.lock, and of the test scenes' counts in `{results.scenes_beside(path).name}`.",
             *(f"Cell `{name}` failed." for name in failed),
         ]
         return " ".join(words)

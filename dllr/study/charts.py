@@ -62,8 +62,9 @@ def budget_curves(
                     100 * by[None].mean(), linestyle=":", linewidth=1.2, color=look[name]["color"]
                 )
                 axes.plot(
-                    last, 100 * by[None].mean(), **look[name], markersize=5.5, linestyle="none"
-                )
+                    last, 100 * by[None].mean(), **look[name], markersize=5.5, linestyle="none",
+                    label=None if there else name,
+                )  # fmt: skip
                 _cells(axes, last, by[None], look[name])
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
         axes.xaxis.set_minor_locator(NullLocator())

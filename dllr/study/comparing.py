@@ -14,7 +14,10 @@ from dllr.study.description import Study
 from dllr.study.paired import Bounds
 from dllr.study.results import HEAD, plain
 
-BUDGETS = ("split.labelled_tiles", "split.labelled_scenes")  # what may be annotated
+BUDGETS = {  # what may be annotated, and what it is called
+    "split.labelled_tiles": "labelled tiles",
+    "split.labelled_scenes": "labelled scenes",
+}
 ALL = "all"  # the title of a budget without a limit
 Setting = tuple[str, ...]
 
@@ -88,15 +91,16 @@ class Contest:
         return found
 
     def places(self) -> dict[str, tuple[float, int, int]]:
-        """Contestant → mean place, cells in which it is the first, and cells, best mean place first: over
-        all settings and seeds that have every contestant who takes part in more than one setting, or in the
-        only one."""
+        """Contestant → mean place, cells in which it is the first, and cells; best mean place first.
+
+        Of those who were run at more than one setting, or at the only one, over the settings and seeds that
+        have them all.
+        """
         within = {
-            name: sum(bool(len(self.scores(s, name))) for s in self.settings)
-            for name in self.contestants
+            n: sum(bool(len(self.scores(s, n))) for s in self.settings) for n in self.contestants
         }
-        most = max(within.values())
-        taking = [name for name in self.contestants if within[name] == most]
+        few = min(2, len(self.settings))
+        taking = [name for name in self.contestants if within[name] >= few]
         rows = []
         for setting in self.settings:
             table = pd.DataFrame({name: self.scores(setting, name) for name in taking}).dropna()
@@ -133,19 +137,19 @@ def contest(study: Study, table: pd.DataFrame) -> Contest | None:
     """
     if study.compare is None:
         return None
-    parameter, reference = study.compare.parameter, _text(study.compare.reference)
+    parameter, reference = study.compare.parameter, plain(study.compare.reference)
     frame = table[(table["head"] == HEAD) & table["selected"]].copy()
     values = [
         text
         for value in _named(study, parameter)
-        if (text := _text(value)) in set(frame[parameter])
+        if (text := plain(value)) in set(frame[parameter])
     ]
     if reference not in values:
         return None
     titles = dict(zip(values, titled(values, reference), strict=True))
     frame["contestant"] = frame[parameter].map(titles)
-    frame["setting"] = _tuples(frame, study.settings, {"null": ALL})
-    frame["repetition"] = _tuples(frame, list(study.seeds), {})
+    frame["setting"] = _tuples(frame, study.settings)
+    frame["repetition"] = _tuples(frame, list(study.seeds))
     settings = sorted(set(frame["setting"]), key=_order)
     budgets = [place for place, name in enumerate(study.settings) if name in BUDGETS]
     return Contest(
@@ -177,8 +181,13 @@ def _named(study: Study, parameter: str) -> list[Any]:
     return found
 
 
-def _tuples(frame: pd.DataFrame, names: Sequence[str], called: Mapping[str, str]) -> list[Setting]:
-    columns = [[called.get(text, text) for text in frame[name].astype(str)] for name in names]
+def shown(parameter: str, text: str) -> str:
+    """A value as people read it."""
+    return ALL if parameter in BUDGETS and text == "null" else text
+
+
+def _tuples(frame: pd.DataFrame, names: Sequence[str]) -> list[Setting]:
+    columns = [[shown(name, text) for text in frame[name].astype(str)] for name in names]
     return list(zip(*columns, strict=True)) if columns else [()] * len(frame)
 
 
@@ -203,8 +212,3 @@ def _section(text: str) -> dict[str, Any] | None:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _text(value: Any) -> str:
-    """As it stands in the table."""
-    return str(plain(value))

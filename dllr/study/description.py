@@ -144,7 +144,9 @@ def read(file: Path, tier: str | None = None) -> tuple[str, Study]:
             f"{file} does not exist; in {file.parent}/ there is: {', '.join(there) or 'nothing'}"
         )
     described = read_yaml(file)
-    tiers = described.pop("tiers", {})
+    if not isinstance(described, dict):
+        raise StudyError(f"{file}: expected keys and values, found {described!r}")
+    tiers = described.pop("tiers", None) or {}
     if not isinstance(tiers, dict) or not all(isinstance(own, dict) for own in tiers.values()):
         raise StudyError(f"{file}: tiers: name → keys of its own, found {tiers!r}")
     if tier is None and tiers:
@@ -153,7 +155,7 @@ def read(file: Path, tier: str | None = None) -> tuple[str, Study]:
         known = ", ".join(tiers) or "none, so leave it out"
         raise StudyError(f"{file}: no tier {tier!r}; there is: {known}")
     if tier is not None:
-        fixed = described.get("fixed", {}) | tiers[tier].get("fixed", {})
+        fixed = (described.get("fixed") or {}) | (tiers[tier].get("fixed") or {})
         described |= tiers[tier] | {"fixed": fixed}
     try:
         return file.stem if tier is None else f"{file.stem}_{tier}", Study.model_validate(described)

@@ -1,7 +1,7 @@
 """What cells are worth, as tables that programs read: a row a score, and a row a test scene and class."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +52,7 @@ def gathered(cell: Cell, folder: Path, recipe: str, revision: str) -> Found:
     in_use = {
         "ece_before": metrics["calibration"]["before"]["ece"],
         "ece": metrics["calibration"]["after"]["ece"],
-        **_cost(folder),
+        **_cost(folder, cell.params["rounds"]),
     }
     rows = [
         {
@@ -78,7 +78,8 @@ def gathered(cell: Cell, folder: Path, recipe: str, revision: str) -> Found:
 
 def _labels(path: Path) -> dict[int, dict[str, float]]:
     """By round, what its ledger says of all classes together."""
-    ledger = pd.read_csv(path)
+    texts = dict.fromkeys(("class", "rule", "set"), str)
+    ledger = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     found: dict[int, dict[str, float]] = {}
     for row in ledger[ledger["class"] == EVERY].to_dict("records"):
         for measure in MEASURES:
@@ -88,20 +89,22 @@ def _labels(path: Path) -> dict[int, dict[str, float]]:
     return found
 
 
-def _cost(folder: Path) -> dict[str, float]:
-    """Of the training of all rounds; nothing where it came from a cache."""
-    spent = costs.known([TRAINING], folder).values()
-    if not spent:
+def _cost(folder: Path, rounds: Collection[str]) -> dict[str, float]:
+    """Of the training of these rounds; nothing where one came from a cache or was stopped in between."""
+    stages = {f"{TRAINING}@{number}" for number in rounds}
+    spent = {name: cost for name, cost in costs.known(folder).items() if name in stages}
+    if not stages or spent.keys() != stages:
         return {}
     return {
-        "train_cpu_s": round(sum(cost.cpu_seconds for cost in spent), 1),
-        "train_peak_mib": round(max(cost.peak_bytes for cost in spent) / 2**20),
+        "train_cpu_s": round(sum(cost.cpu_seconds for cost in spent.values()), 1),
+        "train_peak_mib": round(max(cost.peak_bytes for cost in spent.values()) / 2**20),
     }
 
 
 def _scenes(path: Path, number: str, names: Sequence[str]) -> Rows:
     """Of the round in use, the counts that IoU needs."""
-    table = pd.read_csv(path, dtype=dict.fromkeys(("round", "scene", "actual", "predicted"), str))
+    texts = dict.fromkeys(("round", "scene", "actual", "predicted"), str)
+    table = pd.read_csv(path, dtype=texts, keep_default_na=False)
     table = table[(table["round"] == number) & (table["head"] == HEAD) & (table["split"] == "test")]
     place = {name: n for n, name in enumerate(names)}
     rows = []
@@ -162,9 +165,10 @@ def write(path: Path, cells: Sequence[Cell], found: Mapping[str, Found]) -> None
     path: of the scores, *.csv.
     """
     there = [found[cell.name] for cell in cells if cell.name in found]
+    # The scores last: they say what both were made by.
     for target, rows in (
-        (path, [row for each in there for row in each.scores]),
         (scenes_beside(path), [row for each in there for row in each.scenes]),
+        (path, [row for each in there for row in each.scores]),
     ):
         with atomic_file(target) as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
@@ -184,5 +188,6 @@ def read_scenes(path: Path) -> pd.DataFrame:
     return pd.read_csv(scenes_beside(path), dtype=texts, keep_default_na=False)
 
 
-def plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) or value is None else value
+def plain(value: Any) -> str:
+    """A parameter's value as the tables have it: words as they are, else JSON."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

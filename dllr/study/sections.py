@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dllr.study import charts, paired
-from dllr.study.comparing import ALL, Contest, Difference, contest
+from dllr.study.comparing import ALL, BUDGETS, Contest, Difference, contest, shown
 from dllr.study.description import Study
 from dllr.study.page import Chart, Section, Table
 from dllr.study.paired import Bounds
@@ -14,8 +14,9 @@ from dllr.study.results import HEAD, MEASURES, SCORES, tallies
 from dllr.transport.ledger import CALIBRATION, ORACLE, REASSIGNED
 
 SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
-RIGHT = f"labels/{ORACLE}/miou/{REASSIGNED}"  # column: how right the labels that taught are
-BUDGET = {"split.labelled_tiles": "labelled tiles", "split.labelled_scenes": "labelled scenes"}
+RIGHT = (
+    f"labels/{ORACLE}/miou/{REASSIGNED}"  # column: how right the labels that the round wrote are
+)
 
 
 def sections(study: Study, table: pd.DataFrame, scenes: pd.DataFrame) -> list[Section]:
@@ -65,7 +66,7 @@ def _budget(
     curves = compared.curves()
     if len({budget for by in curves.values() for budget in by}) < 2 or compared.budget is None:
         return
-    words = BUDGET[study.settings[compared.budget]]
+    words = BUDGETS[study.settings[compared.budget]]
     told = "; ".join(
         f"{name}: "
         + ", ".join(f"{mean(s)} % with {ALL if b is None else f'{b:g}'}" for b, s in by.items())
@@ -213,10 +214,12 @@ def _labels_and_scores(
     if RIGHT not in compared.frame:
         return
     frame = compared.frame.dropna(subset=[RIGHT, "miou"])
+    # Within a setting: more labels make both better, whoever learns.
+    groups: Any = frame.groupby(["contestant", "setting"], sort=False)
     found = {
-        str(name): group[RIGHT].corr(group["miou"], "spearman")
-        for name, group in frame.groupby("contestant", sort=False)
-        if group[RIGHT].nunique() > 1 and group["miou"].nunique() > 1
+        ", ".join([name, *setting]): group[RIGHT].corr(group["miou"], "spearman")
+        for (name, setting), group in groups
+        if group[RIGHT].nunique() > 2 and group["miou"].nunique() > 2
     }
     if not found:
         return
@@ -225,7 +228,8 @@ def _labels_and_scores(
         "labels-scores",
         "Do righter labels make better maps?",
         "Each mark is a cell: mIoU of its round's reassigned labels on unlabelled pixels, which evaluation "
-        f"alone reads, and of its maps on test. Rank correlation (Spearman): {said}.",
+        "alone reads, and of its maps on test. Only those who learn these labels have a reason to follow "
+        f"them. Rank correlation (Spearman) over the seeds: {said}.",
         charts=[
             Chart(
                 lambda: charts.labels_and_scores(frame, RIGHT, look),
@@ -244,13 +248,8 @@ def _groups(study: Study, table: pd.DataFrame) -> Iterator[tuple[list[str], pd.D
         yield [], table
         return
     for values, group in table.groupby(keys, sort=False, dropna=False):
-        yield [_shown(value) for value in values], group
-
-
-def _shown(value: Any) -> str:
-    if pd.isna(value):
-        return "–"
-    return ALL if value == "null" else str(value)
+        told = ["–" if v != v else shown(k, str(v)) for k, v in zip(keys, values, strict=True)]
+        yield told, group
 
 
 def bounds(found: Bounds | None) -> str:

@@ -66,14 +66,25 @@ def test_what_has_nothing_to_see_stays_as_it_is() -> None:
     assert (first.bias == 0).all()
 
 
+def test_scales_that_came_with_weights_stay() -> None:
+    made, images = network(), windows()
+    before = {name: weight.clone() for name, weight in made.encoders.state_dict().items()}
+    made.settle(*images, encoders=False)
+    assert all(torch.equal(weight, before[n]) for n, weight in made.encoders.state_dict().items())
+    decoded = [out for name, out in outputs(made, *images).items() if name.startswith("decoders")]
+    assert decoded
+    for values in decoded:
+        assert values.std((0, 2, 3)).sub(1).abs().max() < 1e-3
+
+
 def test_settling_leaves_nothing_behind() -> None:
     layers, data = conv(2, 8), torch.randn(2, 2, 8, 8)
-    settle(layers, lambda: layers(data))
+    settle([layers], lambda: layers(data))
     before = {name: weight.clone() for name, weight in layers.state_dict().items()}
     layers(9 * data + 1)
     assert all(torch.equal(weight, before[name]) for name, weight in layers.state_dict().items())
     with pytest.raises(ZeroDivisionError):
-        settle(layers, lambda: 1 / 0)
+        settle([layers], lambda: 1 / 0)
     layers(9 * data + 1)
     assert all(torch.equal(weight, before[name]) for name, weight in layers.state_dict().items())
 

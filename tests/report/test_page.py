@@ -306,7 +306,10 @@ def test_what_stages_cost_is_shown_where_it_is_known(
     page: str, small: SmallRun, tmp_path: Path
 ) -> None:
     assert 'id="costs"' not in page
-    costs = {"warmup": Cost(12.34, 20.0, 3 << 20), "pseudo_label@1": Cost(2.0, 3.0, 5000 << 20)}
+    costs = {
+        "warmup": Cost(12.34, 20.0, 3 << 20, ""),
+        "pseudo_label@1": Cost(2.0, 3.0, 5000 << 20, ""),
+    }
     shown = section(small.build(tmp_path / "out", pictures=0, costs=costs), "costs")
     rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', shown)
     assert [name for name, _ in rows] == list(costs)

@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from dllr.study.comparing import Contest, contest, titled
 from dllr.study.description import Study
+from dllr.study.results import plain
 
 SEEDS = {"train.seed": [0, 1, 2]}
 METHODS = {"train_round.method": ["fixmatch", "dllr"], "split.labelled_tiles": [32, 8]}
+LABELS_ALONE = {"train_round.method": ["supervised"], "split.labelled_tiles": [32, 8]}
 CEILING = {"train_round.method": ["supervised"], "split.labelled_tiles": [None]}
-GAIN = {"supervised": 0.2, "fixmatch": 0.0, "dllr": 0.04}
+GAIN = {"supervised": -0.01, "fixmatch": 0.0, "dllr": 0.04}
 
 
 def study(**more: object) -> Study:
     described = {
         "set": "demo",
-        "values": [METHODS, CEILING],
+        "values": [METHODS, LABELS_ALONE, CEILING],
         "seeds": SEEDS,
         "compare": {"parameter": "train_round.method", "reference": "dllr"},
     }
@@ -54,12 +56,12 @@ def test_differences_are_taken_at_equal_budget_and_seed() -> None:
     found = compared(study())
     apart = found.differences(counts(found))
     assert [(d.setting, d.contestant) for d in apart] == [
-        (("8",), "fixmatch"),
-        (("32",), "fixmatch"),
-    ]
+        (("8",), "fixmatch"), (("8",), "supervised"), (("32",), "fixmatch"), (("32",), "supervised"),
+    ]  # fmt: skip
     for d in apart:
-        assert d.each == pytest.approx([0.04] * 3)
-        assert d.over_seeds == pytest.approx((0.04, 0.04))
+        gain = 0.04 - GAIN[d.contestant]
+        assert d.each == pytest.approx([gain] * 3)
+        assert d.over_seeds == pytest.approx((gain, gain))
         assert d.over_scenes == (0, 0)
         assert d.won == 3
 
@@ -71,7 +73,7 @@ def test_a_cell_that_is_missing_leaves_out_its_pair() -> None:
     rows = rows[~(gone & (rows["train.seed"] != "1"))]
     found = contest(described, rows)
     assert found is not None
-    assert [len(d.each) for d in found.differences(counts(found))] == [1, 3]
+    assert [len(d.each) for d in found.differences(counts(found))] == [1, 1, 3, 3]
 
 
 def test_there_is_no_contest_without_the_reference() -> None:
@@ -85,12 +87,37 @@ def test_curves_go_by_budget_and_all_labels_stand_apart() -> None:
     curves = compared(study()).curves()
     assert list(curves) == ["fixmatch", "dllr", "supervised"]
     assert list(curves["dllr"]) == [8.0, 32.0]
-    assert list(curves["supervised"]) == [None]
+    assert list(curves["supervised"]) == [8.0, 32.0, None]
     assert curves["dllr"][8.0].tolist() == pytest.approx([0.348, 0.398, 0.448])
 
 
 def test_places_are_of_those_who_were_run_everywhere() -> None:
-    assert compared(study()).places() == {"dllr": (1.0, 6, 6), "fixmatch": (2.0, 0, 6)}
+    """The ceiling has no rivals."""
+    places = compared(study()).places()
+    assert places == {"dllr": (1.0, 6, 6), "fixmatch": (2.0, 0, 6), "supervised": (3.0, 0, 6)}
+    assert list(places) == ["dllr", "fixmatch", "supervised"]
+    alone = compared(study(values=[METHODS, CEILING]))
+    assert alone.places() == {"dllr": (1.0, 6, 6), "fixmatch": (2.0, 0, 6)}
+
+
+def test_numbers_and_sections_are_found_however_they_are_written() -> None:
+    whole = {"masking": "asymmetric", "cross": True}
+    turned = dict(reversed(whole.items()))
+    described = study(
+        values={"train_round.dllr": [whole, whole | {"cross": False}], "x.y": [0, 0.5]},
+        compare={"parameter": "train_round.dllr", "reference": turned},
+    )
+    rows = pd.DataFrame(
+        [
+            {"cell": str(n), **{k: plain(v) for k, v in cell.items()}, "head": "fused", "selected": True,
+             "miou": 0.1 * n, "round": 1}
+            for n, cell in enumerate(described.combinations())
+        ]
+    )  # fmt: skip
+    found = contest(described, rows)
+    assert found is not None
+    assert found.reference == "as it is"
+    assert found.settings == [("0",), ("0.5",)]
 
 
 def test_sections_are_called_by_what_they_change() -> None:

@@ -127,6 +127,7 @@ def test_a_tier_is_the_study_at_a_size_of_its_own(project: Project) -> None:
         ({}, "core", "no tier 'core'; there is: none, so leave it out"),
         (["core"], None, "tiers: name → keys of its own, found \\['core'\\]"),
         ({"core": {"vaules": {}}}, None, "vaules: unknown key"),
+        ({"core": {"fixed": None, "set": 3}}, None, "set: Input should be a valid string, found 3"),
     ],
 )
 def test_tiers_that_are_none_are_refused(

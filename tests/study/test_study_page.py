@@ -72,10 +72,13 @@ def test_charts_show_every_contestant(drawing: str) -> None:
         assert [t.get_text() for t in axes.get_xticklabels()] == ["8", "32", "all"]
         means = [line.get_ydata()[0] for line in axes.lines if line.get_label() == "dllr"]
         assert means == pytest.approx([39.8])
+        named = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert named == {"dllr", "fixmatch", "supervised"}
     else:
         figure = charts.forest(found.differences(counts(found)), look, "dllr")
         (axes,) = figure.axes
-        assert [t.get_text() for t in axes.get_yticklabels()] == ["8", "fixmatch", "32", "fixmatch"]
+        names = [t.get_text() for t in axes.get_yticklabels()]
+        assert names == ["8", "fixmatch", "supervised", "32", "fixmatch", "supervised"]
         middle = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"]
         assert middle == pytest.approx([4.0, 4.0])
     assert look["dllr"] != look["fixmatch"] != look["supervised"]
