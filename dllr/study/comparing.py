@@ -47,11 +47,13 @@ class Contest:
     """Scores of the rounds in use, fused head, by who is compared.
 
     frame: a row a cell: cell, contestant, setting, repetition, and the score columns of the table.
+    parameter: whose values are compared.
     contestants: titles, the reference among them, in the order of the description. settings: likewise.
     budget: the place of the labelled budget in a setting; None where it does not vary.
     """
 
     frame: pd.DataFrame
+    parameter: str
     reference: str
     contestants: Sequence[str]
     settings: Sequence[Setting]
@@ -153,8 +155,9 @@ def contest(study: Study, table: pd.DataFrame) -> Contest | None:
     settings = sorted(set(frame["setting"]), key=_order)
     budgets = [place for place, name in enumerate(study.settings) if name in BUDGETS]
     return Contest(
-        frame, titles[reference], list(titles.values()), settings, budgets[0] if budgets else None
-    )
+        frame, parameter, titles[reference], list(titles.values()), settings,
+        budgets[0] if budgets else None,
+    )  # fmt: skip
 
 
 def titled(values: Sequence[str], reference: str) -> list[str]:

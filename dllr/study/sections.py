@@ -145,7 +145,7 @@ def _places(compared: Contest) -> Iterator[Section]:
         "places",
         "Places",
         "Mean place by mIoU among those who were run at all settings, 1 the best; equal scores share one.",
-        Table(["", "mean place", "first in"], rows, 1),
+        Table([compared.parameter, "mean place", "first in"], rows, 1),
     )
 
 
