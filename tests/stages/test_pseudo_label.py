@@ -52,7 +52,7 @@ def trained(project: Path) -> None:  # noqa: F811
     values = read_yaml(Path("params.yaml"))
     values["model"]["width"] = 8
     values["train"] |= {"batch": 2, "log_every": 1}
-    values["warmup"]["steps"] = 20
+    values["warmup"]["steps"] = 30
     values["rounds"] = {"1": 0}
     save(values)
     assert front() == 0, project
@@ -61,8 +61,8 @@ def trained(project: Path) -> None:  # noqa: F811
 
 @pytest.mark.usefixtures("trained")
 def test_labels_have_the_asked_coverage_and_shares(capsys: pytest.CaptureFixture[str]) -> None:
-    found = made(coverage=[0.6, 0.6], epsilon=0.01, gate=0.0, tolerance=1e-5)
-    assert found["converged"] and found["residual"] <= 1e-5
+    found = made(coverage=[0.6, 0.6], epsilon=0.01, gate=0.0)
+    assert found["converged"] and found["residual"] <= 1e-6
     assert found["coverage"] == pytest.approx(0.6, abs=0.03)
     for name, share in found["target"].items():
         assert found["after"][name] == pytest.approx(share, abs=0.05)
