@@ -139,8 +139,9 @@ def _identical(scene: SceneArrays, trained: Trained, overlap: float, out: Path) 
     weight = np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32)
     total = np.zeros((len(trained.classes), height, width), np.float32)
     mass = np.zeros((height, width), np.float32)
-    for y in positions(height, size, stride):
-        xs = positions(width, size, stride)
+    row, column = scene.grid.origin()
+    xs = positions(width, size, stride, column)
+    for y in positions(height, size, stride, row):
         for first in range(0, len(xs), BATCH):
             crops = [scene.crop(y, x, size, size) for x in xs[first : first + BATCH]]
             found = window_logits(trained, trained.teacher, crops, device(), HEAD)

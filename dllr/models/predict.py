@@ -59,16 +59,19 @@ def logits(
     device: torch.device,
     heads: tuple[str, ...] = HEADS,
     symmetries: Sequence[Symmetry] = SYMMETRIES["none"],
+    origin: tuple[int, int] = (0, 0),
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Bands of rows from top to bottom: (first row, logits (heads, K, rows, W) float32).
 
     overlap: share of a window that the next one covers. Memory follows the scene's width and not its
     height: a band is handed out as soon as no later window reaches it. symmetries: see `window_logits`.
+    origin: row and column of the scene's first pixel in the lattice of windows, see `positions`.
     """
     size = trained.size
     height, width = scene.grid.height, scene.grid.width
     stride = max(1, round(size * (1 - overlap)))
-    ys, xs = positions(height, size, stride), positions(width, size, stride)
+    ys = positions(height, size, stride, origin[0])
+    xs = positions(width, size, stride, origin[1])
     ramp = np.hanning(size + 2)[1:-1]
     weight = torch.from_numpy(np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32))
     columns = max(width, size)

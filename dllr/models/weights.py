@@ -8,17 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from dllr.errors import TrainingError
+from dllr.models.blocks import Affine
 from dllr.models.encoders.encoder import Encoder
 from dllr.models.network import Network
 
 _WRAPPED = ("state_dict", "model")  # where published files keep them, when not at the top
+_STABLE = 1e-5  # that batch normalisation adds to a variance, torch's default
 
 
 def load_weights(network: Network, path: Path) -> None:
     """Fill both encoders from a file of weights by name (`torch.save` of a state dict).
 
     Every weight of the encoder must be in the file, in its shape, and nothing else but a classifier.
-    The first convolution is adapted to the number of bands, as `adapted` says.
+    The first convolution is adapted to the number of bands, as `adapted` says, and the statistics of batch
+    normalisation become part of scales and offsets, as `folded` says.
 
     Raises:
         TrainingError: the file cannot be read, or its weights are not those of this encoder.
@@ -42,6 +45,20 @@ def adapted(weight: Tensor, bands: int) -> Tensor:
     else:
         found = weight.mean(1, keepdim=True).expand(-1, bands, -1, -1)
     return found * (had / bands)
+
+
+def folded(state: Mapping[str, Tensor], layer: str) -> dict[str, Tensor]:
+    """Weights in which batch normalisation `layer` is a scale and an offset that do the same; as they are
+    where its four parts are not there."""
+    names = [f"{layer}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+    parts = [state[name] for name in names if name in state]
+    if len(parts) < len(names) or len({part.shape for part in parts}) > 1:
+        return dict(state)
+    weight, bias, mean, variance = parts
+    scale = weight * (variance + _STABLE).rsqrt()
+    gone = {*names, f"{layer}.num_batches_tracked"}
+    rest = {name: value for name, value in state.items() if name not in gone}
+    return rest | {names[0]: scale, names[1]: bias - mean * scale}
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -69,6 +86,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _fill(encoder: Encoder, state: Mapping[str, Tensor], complaint: str) -> None:
     own = encoder.state_dict()
     given = {encoder.own_name(name): weight for name, weight in state.items()}
+    for name, part in encoder.named_modules():
+        if isinstance(part, Affine):
+            given = folded(given, name)
     first = next(name for name, part in encoder.named_modules() if isinstance(part, nn.Conv2d))
     first = f"{first}.weight"
     if first in given and given[first].dim() == 4:

@@ -1,5 +1,6 @@
 """A pixel grid on the ground, and GeoTIFFs written on it."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,13 @@ class Grid:
         corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
         xs, ys = zip(*(self.transform @ corner for corner in corners), strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the first pixel among all pixels of that size and phase, counted from where
+        the CRS has its zero: the same place has the same ones in every crop."""
+        column, row = ~self.transform @ (0, 0)
+        # Rounding comes first, so that the noise in the digits of a transform decides nothing.
+        return math.floor(round(-row, 3)), math.floor(round(-column, 3))
 
     def strips(self) -> Iterable[Window]:
         """Full-width windows of at most STRIP rows, from top to bottom."""

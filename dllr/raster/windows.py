@@ -21,18 +21,21 @@ def boxes(index: pd.DataFrame) -> list[Box]:
     return [Box(*row) for row in zip(*columns, strict=True)]
 
 
-def positions(length: int, size: int, stride: int) -> list[int]:
+def positions(length: int, size: int, stride: int, origin: int = 0) -> list[int]:
     """First pixels of windows that cover `length` px.
 
     Windows start every `stride` px as long as they fit; one more ends on the last pixel unless the last
     of these does. So with stride = size each pixel is in one window, but for the −length mod size px
     before the one that shifted inwards: these are in two, and counts over windows hold them twice.
     A scene shorter than a window gets one window that reaches over its edge; off it, all is missing.
+
+    origin: where the scene's first pixel lies in a longer row, of which windows start at multiples of
+    `stride`: parts of it have their windows at the same places. One more starts on the scene's first pixel.
     """
     if length <= size:
         return [0]
-    regular = list(range(0, length - size + 1, stride))
-    return regular if regular[-1] == length - size else [*regular, length - size]
+    regular = range(-origin % stride, length - size + 1, stride)
+    return sorted({0, *regular, length - size})
 
 
 def lattice(height: int, width: int, size: int, stride: int) -> NDArray[np.int64]:

@@ -113,7 +113,18 @@ def _predict(scene: SceneArrays, trained: Trained, settings: Map, folder: Path) 
         if settings.probabilities:
             each = writer(PROBABILITIES, len(trained.classes), scale, descriptions=trained.classes)
         symmetries = SYMMETRIES[settings.augmentation]
-        for y, z in logits(trained, network, scene, settings.overlap, where, (head,), symmetries):
+        # Windows lie where they lie in every scene of this grid: where scenes overlap, maps agree.
+        bands = logits(
+            trained,
+            network,
+            scene,
+            settings.overlap,
+            where,
+            (head,),
+            symmetries,
+            scene.grid.origin(),
+        )
+        for y, z in bands:
             window = Window(0, y, scene.grid.width, z.shape[2])
             missing = np.asarray(~scene.valid[:, y : y + z.shape[2]].any(axis=0))
             found = certainty(z[0], temperature, missing)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dllr.errors import TrainingError
+from dllr.models.blocks import Affine
 from dllr.models.encoders import ENCODERS, TIMM, make, module
 from dllr.models.network import Network
 from dllr.models.weights import adapted, load_weights
@@ -45,6 +46,37 @@ def test_both_encoders_take_all_weights(encoder: str, wrapped: bool, tmp_path: P
         assert torch.equal(own[first], adapted(state[first], bands))
 
 
+def with_batch_normalisation(encoder: nn.Module) -> nn.Module:
+    """The network that published weights are of: batch normalisation at the places of scales and offsets,
+    after it has seen something."""
+    for name, part in list(encoder.named_modules()):
+        if isinstance(part, Affine):
+            norm = nn.BatchNorm2d(len(part.weight))
+            nn.init.uniform_(norm.weight, 0.5, 2)
+            nn.init.normal_(norm.bias)
+            nn.init.normal_(norm.running_mean)
+            nn.init.uniform_(norm.running_var, 0.2, 3)
+            parent, _, last = name.rpartition(".")
+            encoder.get_submodule(parent).add_module(last, norm)
+    return encoder.eval()
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "resnet50"])
+def test_batch_normalisation_in_published_weights_becomes_part_of_the_scales(
+    encoder: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    whole = with_batch_normalisation(make(encoder, 4))
+    state = whole.state_dict() | {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
+    net = network(encoder)
+    load_weights(net, saved(tmp_path, state))
+    x = torch.randn(2, 4, 64, 64)
+    with torch.no_grad():
+        pairs = zip(net.encoders[0](x), whole(x), strict=True)
+        for found, wanted in pairs:
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * wanted.std().item())
+
+
 @pytest.mark.parametrize("bands", [1, 2, 3, 4, 7, 12])
 def test_a_grey_image_passes_an_adapted_convolution_as_before(bands: int) -> None:
     torch.manual_seed(0)
@@ -73,8 +105,13 @@ def _without(state: dict[str, Tensor]) -> Any:
     return {name: weight for name, weight in state.items() if name != "layer1.0.conv1.weight"}
 
 
-def _with_batch_statistics(state: dict[str, Tensor]) -> Any:
+def _with_half_the_statistics(state: dict[str, Tensor]) -> Any:
     return state | {"bn1.running_mean": torch.zeros(64)}
+
+
+def _with_statistics_of_another_shape(state: dict[str, Tensor]) -> Any:
+    wide = torch.ones(128)
+    return state | {"bn1.running_mean": wide, "bn1.running_var": wide}
 
 
 def _of_another_shape(state: dict[str, Tensor]) -> Any:
@@ -85,7 +122,8 @@ def _of_another_shape(state: dict[str, Tensor]) -> Any:
     ("change", "words"),
     [
         (_without, "missing: layer1.0.conv1.weight"),
-        (_with_batch_statistics, "unknown: bn1.running_mean"),
+        (_with_half_the_statistics, "unknown: bn1.running_mean"),
+        (_with_statistics_of_another_shape, "unknown: bn1.running_mean, bn1.running_var"),
         (_of_another_shape, "of another shape: bn1.bias"),
         (lambda _: published("light"), r"missing: conv1.weight, .* and \d+ more; unknown: levels"),
     ],

@@ -10,16 +10,27 @@ lengths = st.integers(1, 300)
 sizes = st.integers(16, 64)
 
 
-@given(lengths, sizes, st.integers(1, 64))
-def test_windows_cover_every_pixel_and_stay_inside(length: int, size: int, stride: int) -> None:
+@given(lengths, sizes, st.integers(1, 64), st.integers(-(10**7), 10**7))
+def test_windows_cover_every_pixel_and_stay_inside(
+    length: int, size: int, stride: int, origin: int
+) -> None:
     stride = min(stride, size)
-    starts = positions(length, size, stride)
+    starts = positions(length, size, stride, origin)
     covered = np.zeros(max(length, size), bool)
     for start in starts:
         covered[start : start + size] = True
     assert covered[:length].all()
     assert starts == sorted(set(starts))
     assert length <= size or starts[-1] + size == length
+
+
+@given(lengths, lengths, sizes, st.integers(1, 64), st.integers(-(10**7), 10**7))
+def test_parts_of_a_row_have_their_windows_at_the_same_places(
+    length: int, cut: int, size: int, stride: int, origin: int
+) -> None:
+    whole = positions(cut + length, size, stride, origin)
+    part = [cut + start for start in positions(length, size, stride, origin + cut)]
+    assert part[1:-1] == [start for start in whole if cut < start < cut + length - size]
 
 
 def counts(classes: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:

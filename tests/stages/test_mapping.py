@@ -15,6 +15,7 @@ import rasterio
 import rasterio.shutil
 import torch
 from affine import Affine
+from numpy.typing import NDArray
 from pystac.extensions.mlm import MLMExtension
 from rasterio.crs import CRS
 from rasterio.features import sieve
@@ -33,7 +34,7 @@ from dllr.stages.mapping import head_for, write_item, write_map
 
 HEIGHT, WIDTH = 600, 700  # more than a block: there are overviews
 NAMES, COLOURS = ["water", "wood", "farm land"], ["#2166AC", "#1B7837", "#E3C56B"]
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "overlap": 0.25, "augmentation": "none", "sieve": 0, "probabilities": False, "polygons": False,
     "suggestions": 0,
 }  # fmt: skip
@@ -87,6 +88,17 @@ def write(trained: Trained, scene: SceneArrays, tmp_path: Path) -> Write:
     return made
 
 
+def seen_by(
+    trained: Trained, scene: SceneArrays, head: str = "fused", augmentation: str = "none"
+) -> NDArray[np.float32]:
+    """The logits (K, H, W) that a map is made of."""
+    bands = logits(
+        trained, trained.teacher, scene, PLAIN["overlap"], torch.device("cpu"), (head,),
+        SYMMETRIES[augmentation], scene.grid.origin(),
+    )  # fmt: skip
+    return np.concatenate([z[0] for _, z in bands], axis=1)
+
+
 def without(scene: SceneArrays, modality: int) -> SceneArrays:
     valid = scene.valid.copy()
     valid[modality] = False
@@ -135,8 +147,7 @@ def test_classes_are_those_of_the_logits_and_confidence_is_calibrated(
     write: Write, scene: SceneArrays, trained: Trained
 ) -> None:
     folder, seen = write(probabilities=True), scene.valid.any(axis=0)
-    bands = logits(trained, trained.teacher, scene, 0.25, torch.device("cpu"), ("fused",))
-    z = np.concatenate([z[0] for _, z in bands], axis=1) / 0.5
+    z = seen_by(trained, scene) / 0.5
     expected = np.exp(z - z.max(axis=0)) / np.exp(z - z.max(axis=0)).sum(axis=0)
     assert np.array_equal(read_indices(folder / "class.tif")[seen], z.argmax(axis=0)[seen])
     confidence = read_indices(folder / "confidence.tif")
@@ -155,8 +166,7 @@ def test_a_scene_of_one_modality_is_mapped_by_its_head(
     alone = without(scene, missing)
     assert (head_for(alone), head_for(scene)) == (head, "fused")
     folder, seen = write(scene=alone), alone.valid.any(axis=0)
-    bands = logits(trained, trained.teacher, alone, 0.25, torch.device("cpu"), (head,))
-    expected = np.concatenate([z[0] for _, z in bands], axis=1).argmax(axis=0)
+    expected = seen_by(trained, alone, head).argmax(axis=0)
     assert np.array_equal(read_indices(folder / "class.tif")[seen], expected[seen])
     assert (read_indices(folder / "class.tif")[~seen] == 255).all()
 
@@ -169,14 +179,27 @@ def test_a_scene_without_any_data_is_a_map_without_any(write: Write, scene: Scen
         assert pyogrio.read_info(folder / f"{name}.gpkg", layer=0)["features"] == 0
 
 
+@pytest.mark.parametrize(("y", "x"), [(48, 96), (1, 0), (13, 101)])
+def test_scenes_that_overlap_have_the_same_map_there(
+    y: int, x: int, write: Write, scene: SceneArrays, trained: Trained
+) -> None:
+    place = scene.grid.transform @ Affine.translation(x, y)
+    grid = replace(scene.grid, transform=place, height=HEIGHT - y, width=WIDTH - x)
+    part = (values[:, y:, x:] for values in (scene.optical, scene.sar, scene.valid))
+    names = dict(zip(("optical", "sar", "valid"), part, strict=True))
+    whole, cut = write(), write("cut", replace(scene, grid=grid, **names))
+    inside = slice(trained.size, None), slice(trained.size, None)  # beyond the windows of the edge
+    for file in ("class.tif", "confidence.tif", "entropy.tif"):
+        ours, theirs = read_indices(whole / file)[y:, x:], read_indices(cut / file)
+        assert np.array_equal(ours[inside], theirs[inside])
+        assert len(np.unique(theirs[inside])) > 2
+
+
 def test_augmentation_averages_what_the_network_sees_turned(
     write: Write, scene: SceneArrays, trained: Trained
 ) -> None:
     folder, seen = write(augmentation="flips"), scene.valid.any(axis=0)
-    bands = logits(
-        trained, trained.teacher, scene, 0.25, torch.device("cpu"), ("fused",), SYMMETRIES["flips"]
-    )
-    expected = np.concatenate([z[0] for _, z in bands], axis=1).argmax(axis=0)
+    expected = seen_by(trained, scene, augmentation="flips").argmax(axis=0)
     found = read_indices(folder / "class.tif")
     assert np.array_equal(found[seen], expected[seen])
     assert (found != read_indices(write("plain") / "class.tif")).any()

@@ -1,27 +1,21 @@
-"""Residual networks (He et al., CVPR 2016) with group normalisation (Wu and He, ECCV 2018).
+"""Residual networks (He et al., CVPR 2016), a scale and an offset where they have batch normalisation.
 
 Batches are small and half of one may be empty, so statistics of a batch mean little. Modules have the
-names that published weights use (`bn1` is a group normalisation here), so that files of weights trained
-with group normalisation fit; those trained with batch normalisation are refused by name.
+names that published weights use: `bn1` is an `Affine`, which those weights' statistics become part of.
 """
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from dllr.models.blocks import Affine
 from dllr.models.encoders.encoder import Encoder
-
-GROUPS = 32  # the number of Wu and He
-
-
-def _norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(GROUPS, width)
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     if stride == 1 and inputs == outputs:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), _norm(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), Affine(outputs))
 
 
 class Basic(nn.Module):
@@ -32,9 +26,9 @@ class Basic(nn.Module):
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
-        self.bn1 = _norm(width)
+        self.bn1 = Affine(width)
         self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = _norm(width)
+        self.bn2 = Affine(width)
         self.downsample = _shortcut(inputs, width, stride)
         self.active = nn.ReLU(inplace=True)
 
@@ -53,11 +47,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         outputs = width * self.growth
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
-        self.bn1 = _norm(width)
+        self.bn1 = Affine(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
-        self.bn2 = _norm(width)
+        self.bn2 = Affine(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
-        self.bn3 = _norm(outputs)
+        self.bn3 = Affine(outputs)
         self.downsample = _shortcut(inputs, outputs, stride)
         self.active = nn.ReLU(inplace=True)
 
@@ -78,7 +72,7 @@ class ResNet(Encoder):
     def __init__(self, bands: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(bands, 64, 7, 2, 3, bias=False)
-        self.bn1 = _norm(64)
+        self.bn1 = Affine(64)
         self.active = nn.ReLU(inplace=True)
         self.thin = nn.MaxPool2d(3, 2, 1)
         inputs = 64
