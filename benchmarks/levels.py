@@ -1,17 +1,18 @@
-"""Which further level would make the labels of real teachers better? What the stage leaves out, measured.
+"""Which rule, or which further level, would make the labels of real teachers better?
 
 `python -m benchmarks.levels [RESULTS ...]` takes results folders of runs or of a study's cells (none =
-results/) and labels half of the unlabelled windows' pixels, as round 1 did but by pixel alone: to the
-labelled shares; with distances to class prototypes in the costs; to shares that the teacher's mean
-probabilities have a part in, or found by EM on all pixels; with each window to shares of its own, found by
-EM. Beside them stand the surest pixels, whatever their class, and reassignment to the true shares. Accuracy
-is the mean over the classes, mIoU that of the labelled pixels, in %; the scene folder knows the truth.
-Printed are the means over the folders, and the mean gain over the first rule with the half width of its
-95 % interval.
+results/) and labels half of the unlabelled windows' pixels, as round 1 did but by pixel alone. The first
+rule is the stage's, with its shares and price. Then: other prices; other shares, of the labelled pixels, of
+the teacher, the true ones, and found by EM; distances to class prototypes in the costs; each window to
+shares of its own, found by EM; and the surest pixels, whatever their class. Each rule labels as many.
+Accuracy is the mean over the classes, mIoU that of the labelled pixels, in %; the scene folder knows the
+truth. Printed are the means over the folders, and the mean gain over the first rule with the half width of
+its 95 % interval.
 """
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +46,9 @@ from dllr.transport.tiles import expected_shares, solve_tiles
 COVERAGE = 0.5
 STRIDE, SEEN = 4, 2  # px between pixels that count, of unlabelled and of labelled windows
 PULL = (0.5, 2.0)  # weights of the distance 1 − cos to a class's prototype
-MIXED = (0.5, 1.0)  # parts that the teacher's mean probabilities have in the shares
+PRICES = (math.inf, 3.0, 1.0, 0.3)  # ρ, of leaving the shares
 TRUST = (0.5, 0.9)  # how far EM goes by the unlabelled pixels
-PRICE = 3.0  # ρ of a window's own shares
+OWN_PRICE = 3.0  # ρ of a window's own shares
 
 
 class Pixels(NamedTuple):
@@ -80,8 +81,8 @@ def main(folders: list[Path]) -> None:
 def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
     """Each rule, with accuracy and mIoU of its labels."""
     summary = read_json(results / "pseudo_labels/1" / SUMMARY)
-    shares, epsilon = np.array(list(summary["target"].values())), summary["epsilon"]
-    shares = shares / shares.sum()
+    epsilon, rho = summary["epsilon"], summary["rho"] or np.inf
+    shares, labelled = (_vector(summary[kind]) for kind in ("target", "labelled"))
     windows = pd.read_parquet(results / "split" / WINDOWS)
     windows = windows[windows["split"] == "train"]
     teacher = _Teacher(results, summary["temperature"])
@@ -91,37 +92,44 @@ def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
     price, known = free.cost[seen], free.truth[seen] != IGNORE
     truth = Truth(free.truth[seen][known], np.zeros(known.sum(), np.int64), len(shares))
 
-    def judged(cost: NDArray[np.float32], wanted: NDArray[np.float64]) -> tuple[float, float]:
-        problem = partial(wanted / wanted.sum(), COVERAGE, epsilon, np.inf)
+    def judged(
+        wanted: NDArray[np.float64], rho: float = rho, cost: NDArray[np.float32] = price
+    ) -> tuple[float, float]:
+        problem = partial(wanted / wanted.sum(), COVERAGE, epsilon, rho)
         found = solve(Dense(torch.from_numpy(widened(cost))), problem, tolerance=1e-4)
         done = reassign(cost, found.potentials, epsilon)
-        return scored(np.where(done.covered, done.label, UNLABELLED))
+        return scored(done.label, done.rank)
 
-    def scored(labels: NDArray[np.generic]) -> tuple[float, float]:
+    def scored(label: NDArray[np.generic], rank: NDArray[np.float32]) -> tuple[float, float]:
+        labels = np.where(rank >= np.quantile(rank, 1 - COVERAGE), label, UNLABELLED)
         labels = labels[known].astype(np.uint8)
         accuracy, miou = truth.accuracy(labels), truth.miou(labels)
         assert accuracy is not None and miou is not None
         return 100 * accuracy, 100 * miou
 
-    yield "labelled shares", judged(price, shares)
-    best = price.min(1)
-    sure = best <= np.quantile(best, COVERAGE)
-    yield "the surest, whatever their class", scored(np.where(sure, price.argmin(1), UNLABELLED))
+    yield "as in the stage", judged(shares)
+    for other in PRICES:
+        yield f"its shares, ρ = {other:g}", judged(shares, other)
+    own = np.exp(-price).mean(0)
     counts = np.bincount(free.truth[seen][known], minlength=len(shares))
-    yield "true shares", judged(price, counts / counts.sum())
+    for name, wanted in (("labelled", labelled), ("the teacher's", own), ("true", counts)):
+        yield f"{name} shares", judged(wanted)
+        yield f"{name} shares, exactly", judged(wanted, np.inf)
     for trust in TRUST:
-        yield f"shares by EM, trust {trust:g}", judged(price, _by_em(price, shares, trust))
+        yield f"shares by EM, trust {trust:g}", judged(_by_em(price, shares, trust))
     prototypes = _prototypes(taught.feature[taught.valid], taught.truth[taught.valid], len(shares))
     for weight in PULL:
         pulled = price + np.float32(weight) * (1 - free.feature[seen] @ prototypes.T)
-        yield f"prototypes, weight {weight:g}", judged(pulled, shares)
-    own = np.exp(-price).mean(0)
-    for part in MIXED:
-        yield (
-            f"the teacher's shares, part {part:g}",
-            judged(price, (1 - part) * shares + part * own),
-        )
-    yield "each window to its own shares", judged(_by_window(free, shares, epsilon)[seen], shares)
+        yield f"prototypes, weight {weight:g}", judged(shares, cost=pulled)
+    lifted = _by_window(free, shares, epsilon)[seen]
+    yield "each window to its own shares", judged(shares, cost=lifted)
+    yield "the surest, whatever their class", scored(price.argmin(1), -price.min(1))
+
+
+def _vector(shares: dict[str, float]) -> NDArray[np.float64]:
+    found = np.array(list(shares.values()))
+    total: NDArray[np.float64] = found / found.sum()
+    return total
 
 
 class _Teacher(Teacher):
@@ -210,7 +218,7 @@ def _by_window(pixels: Pixels, shares: NDArray[np.float64], epsilon: float) -> N
     mass = torch.from_numpy(pixels.valid.astype(np.float32))
     wanted = torch.from_numpy(shares.astype(np.float32))
     own = expected_shares(price, mass, wanted, steps=5, trust=0.95, floor=1e-4)
-    found = solve_tiles(price, mass, own, epsilon=epsilon, rho=PRICE, tolerance=1e-3)
+    found = solve_tiles(price, mass, own, epsilon=epsilon, rho=OWN_PRICE, tolerance=1e-3)
     return np.asarray(price - found.potentials.nan_to_num(neginf=-50)[:, None], np.float32)
 
 

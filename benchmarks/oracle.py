@@ -2,10 +2,10 @@
 
 `python -m benchmarks.oracle [FOLDER ...]` takes projects, or cells of a study, whose round 1 is made (none
 = this one), and trains the method `dllr` on that round's warm-up again: as the parameters have it; with
-labels reassigned to the true class shares of the unlabelled pixels; on the labels as they were written; and
-on the truth at the pixels that have a written label. The truth is the scene folder's, which no stage lets
-training read. Printed is the mIoU of the fused head on test, round 1, in %, by folder, with the true and
-the labelled shares.
+labels reassigned to just the true class shares of the unlabelled pixels; on the labels as they were
+written; and on the truth at the pixels that have a written label. The truth is the scene folder's, which no
+stage lets training read. Printed is the mIoU of the fused head on test, round 1, in %, by folder, with the
+true and the labelled shares.
 """
 
 import argparse
@@ -49,18 +49,17 @@ def main(folders: list[Path]) -> None:
 
 def _folder(scratch: Path) -> dict[str, Any]:
     sections = load()
-    target = read_json(WRITTEN / SUMMARY)["target"]
-    known = _known(len(target))
-    truth = dict(zip(target, (known / known.sum()).tolist(), strict=True))
+    summary = read_json(WRITTEN / SUMMARY)
+    known = _known(len(summary["target"]))
+    truth = dict(zip(summary["target"], (known / known.sum()).tolist(), strict=True))
     forms = {
         "as it is": (WRITTEN, None),
         "true shares": (_with_shares(scratch / "shares", truth), None),
         "written labels": (WRITTEN, "written"),
         "true labels": (_with_truth(scratch / "labels"), "written"),
     }
-    total = sum(target.values())
     return {
-        "labelled_shares": {name: round(share / total, 4) for name, share in target.items()},
+        "labelled_shares": {name: round(share, 4) for name, share in summary["labelled"].items()},
         "true_shares": {name: round(share, 4) for name, share in truth.items()},
         "miou": {
             name: _trained(sections, labels, form, scratch / name.replace(" ", "_"))
@@ -98,12 +97,11 @@ def _known(classes: int) -> NDArray[np.int64]:
 
 
 def _with_shares(folder: Path, shares: dict[str, float]) -> Path:
-    """The labels of the round, said to be made to other shares."""
+    """The labels of the round, said to be made to other shares, exactly."""
     shutil.copytree(WRITTEN, folder)
     summary = read_json(folder / SUMMARY)
     (folder / SUMMARY).unlink()
-    total = sum(summary["target"].values())
-    summary["target"] = {name: total * share for name, share in shares.items()}
+    summary["target"], summary["rho"] = shares, None
     summary["levels"]["shares"]["kept"] = True
     # Where the potentials start; a class that the labelled tiles lack has none.
     for name, lift in summary["potentials"].items():

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dllr.params.base import Section
 
@@ -24,9 +24,19 @@ class PseudoLabel(Section):
     epsilon: Positive
     rho: Positive | None
     smoothing: Share
+    teacher_shares: Share
     sample: Annotated[int, Field(ge=1000)]
     max_passes: Annotated[int, Field(ge=10)]
     tolerance: Positive
+
+    @model_validator(mode="after")
+    def _solver_knows_the_price(self) -> "PseudoLabel":
+        if self.solver == "pot" and self.rho is not None:
+            raise ValueError(
+                f"solver pot has no price for some classes alone, and rho is {self.rho}; write rho: null, "
+                "or solver: newton"
+            )
+        return self
 
     def covered(self, round: int, rounds: int) -> float:
         """Share of the pixels that is labelled in a round of so many, counted from 1."""

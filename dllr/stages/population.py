@@ -101,3 +101,8 @@ class Population(NamedTuple):
     def sample(self, levels: Levels) -> NDArray[np.float32]:
         """(S, K), without the fold."""
         return self.cost(levels)[: len(self.place)]
+
+    def means(self) -> NDArray[np.float64]:
+        """Mean probabilities (K,) of the sample, the pixels by themselves."""
+        found: NDArray[np.float64] = np.exp(-self.raw[: len(self.place)]).mean(0, dtype=np.float64)
+        return found

@@ -96,10 +96,11 @@ def run(
     ]
     classes = model.classes
     coverage = pseudo_label.covered(round, len(rounds))
-    shares = _shares(split, names, len(classes), pseudo_label.smoothing)
     population = Population.drawn(
         scenes, fold, split / LABELS, pseudo_label.sample, pseudo_label.regions
     )
+    known = _labelled(split, names, len(classes))
+    shares = _shares(known, population.means(), pseudo_label)
     labelled = int((windows["labelled"] != "no").sum())
     found = judged(population, classes, shares, coverage, labelled, pseudo_label)
     potentials = found.potentials
@@ -127,6 +128,7 @@ def run(
             "epsilon": pseudo_label.epsilon,
             "rho": pseudo_label.rho,
             "target_coverage": coverage,
+            "labelled": _named(classes, known / known.sum()),
             "target": _named(classes, shares),
             "before": _named(classes, counts[0] / counts[0].sum()),
             "after": _named(classes, counts[1] / counts[1].sum()),
@@ -232,16 +234,27 @@ def _write(
     return counts
 
 
-def _shares(split: Path, names: list[str], classes: int, smoothing: float) -> NDArray[np.float64]:
-    """Class shares of the labelled pixels, mixed with uniform ones; a class never seen keeps 0."""
+def _labelled(split: Path, names: list[str], classes: int) -> NDArray[np.int64]:
+    """Labelled pixels (K,) of the training scenes, by class."""
     counts = np.zeros(classes, np.int64)
     for name in names:
         if (path := split / LABELS / f"{name}.tif").exists():
             values = read_indices(path)
             counts += np.bincount(values[values != IGNORE], minlength=classes)
-    shares = counts / counts.sum()
+    return counts
+
+
+def _shares(
+    counts: NDArray[np.int64], opinion: NDArray[np.float64], settings: PseudoLabel
+) -> NDArray[np.float64]:
+    """Class shares (K,) of the labelled pixels, mixed with uniform ones, and with the teacher's opinion of
+    all pixels, its mean probabilities; a class never seen keeps 0."""
     present = counts > 0
-    mixed: NDArray[np.float64] = (1 - smoothing) * shares + smoothing * present / present.sum()
+    seen = (1 - settings.smoothing) * counts / counts.sum()
+    seen += settings.smoothing * present / present.sum()
+    believed = np.where(present, opinion, 0)
+    part = settings.teacher_shares
+    mixed: NDArray[np.float64] = (1 - part) * seen + part * believed / believed.sum()
     return mixed
 
 

@@ -108,7 +108,7 @@ class Dense:
         once, and good for all potentials near by."""
         self._epsilon, self._around = epsilon, np.where(np.isfinite(potentials), potentials, 0)
         for here in _slices(len(self.cost)):
-            scores = _scores(self.cost[here], potentials, epsilon)
+            scores = _scores(self.cost[here], potentials / epsilon, epsilon)
             torch.amax(scores, 0, out=self._largest[here])
             torch.exp((scores - self._largest[here]).clamp_min_(FAINT), out=self._scaled[:, here])
 
@@ -165,13 +165,18 @@ def moments(
     cost: Tensor, mass: Tensor | None, potentials: NDArray[np.float64], epsilon: float
 ) -> Moments:
     """The sums over pixels that are gone over once, in the domain of logarithms: any ε, any range."""
-    one = cost.new_ones(len(potentials))
+    # Single precision holds sums of whole numbers and costs alike for all potentials near by; the rest is
+    # multiplied in, so that the sums follow even the smallest step.
+    lift = potentials / epsilon
+    whole = np.round(lift)
+    rest = np.subtract(lift, whole, out=np.full(len(lift), -np.inf), where=np.isfinite(lift))
+    weight = _tensor(np.exp(rest), cost)
     parts = []
     for here in _slices(len(cost)):
-        scores = _scores(cost[here], potentials, epsilon)
+        scores = _scores(cost[here], whole, epsilon)
         top = scores.amax(0)
         scores = scores.sub_(top).clamp_min_(FAINT).exp_()
-        parts.append(_products(scores, top, one, _part(mass, here)))
+        parts.append(_products(scores, top, weight, _part(mass, here)))
     return _summed(parts, epsilon)
 
 
@@ -179,7 +184,7 @@ def _products(
     scaled: Tensor, largest: Tensor, weight: Tensor, mass: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Log-sums, column sums, second moments and mass of pixels whose exponentials are there: scaled (K, n)
-    in [0, 1], the largest of each pixel 1 and `largest` its logarithm; weight (K,) in [0, 1]."""
+    in [0, 1], the largest of each pixel 1 and `largest` its logarithm; weight (K,), about 1 at most."""
     sums = weight @ scaled
     plan = scaled / sums
     heavy = plan if mass is None else plan * mass
@@ -223,10 +228,10 @@ def _joined(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Dense:
     return Dense(torch.cat([cost for cost, _ in parts]), torch.cat(masses) if masses else None)
 
 
-def _scores(cost: Tensor, potentials: NDArray[np.float64], epsilon: float) -> Tensor:
-    """(v − C) / ε, (K, n): class by class, so that what follows runs along the pixels."""
-    lift = _tensor(potentials / epsilon, cost)[:, None]
-    return torch.add(lift, cost.T, alpha=-1 / epsilon).contiguous()
+def _scores(cost: Tensor, lift: NDArray[np.float64], epsilon: float) -> Tensor:
+    """lift − C / ε, (K, n), the lift being v / ε: class by class, so that what follows runs along the
+    pixels."""
+    return torch.add(_tensor(lift, cost)[:, None], cost.T, alpha=-1 / epsilon).contiguous()
 
 
 def _slices(count: int) -> Iterator[slice]:

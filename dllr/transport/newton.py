@@ -4,7 +4,7 @@ The dual of `dllr.transport.problem` in the potentials v of the classes, rows so
 
     F(v) = B(v) − ε Σ a_i log Σ_c exp((v_c − C_ic) / ε),    p_i = softmax((v − C_i) / ε)
 
-with B = ⟨b, v⟩ for equal columns, −ρ Σ b (exp(−v/ρ) − 1) for relaxed ones, and ⟨b, v⟩ under v ≤ 0 for
+with B = ⟨b, v⟩ for equal columns, −Σ ρ b (exp(−v/ρ) − 1) for relaxed ones, and ⟨b, v⟩ under v ≤ 0 for
 bounded ones (Cuturi and Peyré, SIAM Review 60, 2018, on semi-duals). Its gradient is B' − Σ a_i p_i, its
 Hessian B'' − (diag(Σ a_i p_i) − Σ a_i p_i p_iᵀ) / ε: one pass over the pixels gives both, so pixels may
 come block by block, from anywhere. Steps are damped after Levenberg and Marquardt.
@@ -82,8 +82,8 @@ def _ascend(
         moved[open_] += step
         if problem.columns == "bounded":
             moved[open_] = np.minimum(moved[open_], 0)
-        elif problem.columns == "equal":
-            moved[open_] -= moved[open_].mean()  # a constant changes nothing
+        elif problem.level:
+            moved[open_] -= moved[open_].mean()
         there = _Point(data, problem, moved)
         passes += 1
         gain = here.gradient[open_] @ (moved[open_] - here.potentials[open_])
@@ -110,16 +110,16 @@ class _Point:
         b, v = problem.shares[open_], potentials[open_]
         self.problem, self.potentials = problem, potentials
         self.columns = found.columns / found.mass
-        wanted = b * np.exp((-v / problem.rho).clip(max=700))
-        linear = problem.columns != "relaxed"
-        part = b @ v if linear else -problem.rho * (wanted - b).sum()
+        rho = problem.prices[open_]
+        wanted = b * np.exp((-v / rho).clip(max=700))
+        priced = np.isfinite(rho)
+        part = b[~priced] @ v[~priced] - rho[priced] @ (wanted - b)[priced]
         self.value = part + found.value / found.mass
         self.gradient = np.zeros_like(potentials)
-        self.gradient[open_] = (b if linear else wanted) - self.columns[open_]
+        self.gradient[open_] = wanted - self.columns[open_]
         second = found.second[np.ix_(open_, open_)] / found.mass
         self.curvature = (np.diag(self.columns[open_]) - second) / problem.epsilon
-        if not linear:
-            self.curvature += np.diag(wanted / problem.rho)
+        self.curvature += np.diag(wanted / rho)
         self.residual = float(problem.residual(potentials, self.columns).sum())
 
 
@@ -133,7 +133,7 @@ def _step(here: _Point, open_: NDArray[np.bool_], damping: float) -> Vector:
     curvature = here.curvature[np.ix_(free, free)]
     scale = curvature.diagonal().mean() + 1e-300
     # Without bounds a constant shift changes nothing: its direction is given the usual curvature.
-    level = scale / len(curvature) if here.problem.columns == "equal" else 0.0
+    level = scale / len(curvature) if here.problem.level else 0.0
     damped = curvature + level + damping * scale * np.eye(len(curvature))
     step[free] = np.linalg.lstsq(damped, gradient[free], rcond=None)[0]
     return step

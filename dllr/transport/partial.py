@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from dllr.transport.problem import Columns, Problem
+from dllr.transport.problem import Problem
 from dllr.transport.scores import certainty
 
 
@@ -41,11 +41,13 @@ class Aim(NamedTuple):
 def partial(shares: NDArray[np.float64], coverage: float, epsilon: float, rho: float) -> Problem:
     """The problem with K + 1 classes, the virtual one last.
 
-    shares: (K,) of sum 1. coverage: r in (0, 1], the share of the mass that is labelled. rho: inf = the
-    shares exactly.
+    shares: (K,) of sum 1. coverage: r in (0, 1], the share of the mass that is labelled, exactly. rho:
+    price of leaving the shares; inf = they are met exactly.
     """
-    columns: Columns = "relaxed" if np.isfinite(rho) else "equal"
-    return Problem(np.append(coverage * shares, 1 - coverage), epsilon, columns, rho)
+    wanted = np.append(coverage * shares, 1 - coverage)
+    if not np.isfinite(rho):
+        return Problem(wanted, epsilon)
+    return Problem(wanted, epsilon, "relaxed", np.append(np.full(len(shares), rho), np.inf))
 
 
 def widened(cost: NDArray[np.float32]) -> NDArray[np.float32]:

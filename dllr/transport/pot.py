@@ -18,12 +18,14 @@ def solve(
     """As `dllr.transport.newton.solve`; a pass is an iteration of Sinkhorn's.
 
     Raises:
-        TransportError: pixels that do not lie in memory, or bounded columns, which POT does not have.
+        TransportError: pixels that do not lie in memory, bounded columns, or prices that differ from class
+            to class, which POT does not have.
     """
-    if not isinstance(data, Dense) or problem.columns == "bounded":
+    price = np.unique(problem.prices)
+    if not isinstance(data, Dense) or problem.columns == "bounded" or len(price) > 1:
         raise TransportError(
-            f"the solver pot takes pixels in memory and equal or relaxed columns, not "
-            f"{type(data).__name__} and {problem.columns}; use the solver newton"
+            f"the solver pot takes pixels in memory and equal columns, or relaxed ones of one price, not "
+            f"{type(data).__name__}, {problem.columns} and {problem.rho}; use the solver newton"
         )
     import ot  # seconds to import
 
@@ -39,7 +41,7 @@ def solve(
         warnings.simplefilter("ignore")  # convergence is judged below, by the residual
         _, log = ot.unbalanced.sinkhorn_unbalanced(
             mass, b[open_], exact, problem.epsilon,
-            reg_m=(float("inf"), min(problem.rho, EXACT * problem.epsilon)), method="sinkhorn",
+            reg_m=(float("inf"), min(price[0], EXACT * problem.epsilon)), method="sinkhorn",
             reg_type="entropy", numItermax=max_passes, stopThr=0.1 * tolerance, log=True,
         )  # fmt: skip
     potentials = np.full(len(b), -np.inf)

@@ -3,7 +3,7 @@
     min over Q ≥ 0 of ⟨Q, C⟩ + ε Σ q_ic (log(q_ic / a_i) − 1),   Q1 = a,   and of the columns Qᵀ1:
 
     equal      Qᵀ1 = b
-    relaxed    … + ρ KL(Qᵀ1 | b)         (Chizat et al., Math. Comp. 87, 2018)
+    relaxed    … + Σ_c ρ_c KL((Qᵀ1)_c | b_c)    (Chizat et al., Math. Comp. 87, 2018)
     bounded    Qᵀ1 ≤ b
 
 C (N, K) is the cost of giving pixel i to class c, a_i > 0 the mass of a pixel, in all 1, and b the class
@@ -30,7 +30,8 @@ class Problem:
     """What is asked of the plan, beside the cost.
 
     shares: b (K,) ≥ 0; of sum 1, for `bounded` of sum ≥ 1. A class of share 0 receives nothing.
-    epsilon: ε > 0, in the unit of the cost. rho: ρ > 0 in the same unit, for `relaxed` alone.
+    epsilon: ε > 0, in the unit of the cost. rho: ρ > 0 in the same unit, of all classes or (K,), for
+    `relaxed` alone; inf = this class receives its share exactly.
 
     Raises:
         TransportError: these numbers are no problem.
@@ -39,7 +40,7 @@ class Problem:
     shares: NDArray[np.float64]
     epsilon: float
     columns: Columns = "equal"
-    rho: float = math.inf
+    rho: float | NDArray[np.float64] = math.inf
 
     def __post_init__(self) -> None:
         b = self.shares
@@ -56,11 +57,23 @@ class Problem:
             raise TransportError(f"class shares {b} must sum to 1, not {total:.6g}")
         if not self.epsilon > 0 or not math.isfinite(self.epsilon):
             raise TransportError(f"epsilon is {self.epsilon}; expected a finite number > 0")
-        if (self.columns == "relaxed") != math.isfinite(self.rho) or not self.rho > 0:
+        prices = np.asarray(self.rho)
+        fits = prices.shape in ((), b.shape) and bool((prices > 0).all())
+        if not fits or (self.columns == "relaxed") != bool(np.isfinite(prices).any()):
             raise TransportError(
-                f"rho is {self.rho} with {self.columns} columns; relaxed ones need a finite number > 0, "
-                "the others none"
+                f"rho is {self.rho} with {self.columns} columns; relaxed ones need a finite "
+                "number > 0, or one for each class, the others none"
             )
+
+    @property
+    def prices(self) -> NDArray[np.float64]:
+        """ρ of each class (K,), inf = its share exactly, or bounded by it."""
+        return np.broadcast_to(np.asarray(self.rho, np.float64), self.shares.shape)
+
+    @property
+    def level(self) -> bool:
+        """Whether a constant may be added to all potentials and nothing changes."""
+        return self.columns != "bounded" and not np.isfinite(self.prices[self.shares > 0]).any()
 
     def residual(
         self, potentials: NDArray[np.float64], marginal: NDArray[np.float64]
@@ -68,7 +81,7 @@ class Problem:
         """How far each class is from what optimality asks of its marginal, ≥ 0; 0 where it holds."""
         finite = np.where(self.shares > 0, potentials, 0)
         with np.errstate(over="ignore"):
-            gap = marginal - self.shares * np.exp(-finite / self.rho)
+            gap = marginal - self.shares * np.exp(-finite / self.prices)
         if self.columns == "bounded":
             gap = np.where(potentials < 0, gap, np.maximum(gap, 0))
         found: NDArray[np.float64] = np.abs(gap)

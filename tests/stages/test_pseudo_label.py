@@ -61,7 +61,7 @@ def trained(project: Path) -> None:  # noqa: F811
 
 @pytest.mark.usefixtures("trained")
 def test_labels_have_the_asked_coverage_and_shares(capsys: pytest.CaptureFixture[str]) -> None:
-    found = made(coverage=[0.6, 0.6], epsilon=0.01, gate=0.0)
+    found = made(coverage=[0.6, 0.6], epsilon=0.01, gate=0.0, rho=None)
     assert found["converged"] and found["residual"] <= 1e-6
     assert found["coverage"] == pytest.approx(0.6, abs=0.03)
     for name, share in found["target"].items():
@@ -78,6 +78,29 @@ def test_labels_have_the_asked_coverage_and_shares(capsys: pytest.CaptureFixture
     assert covered / wanted == pytest.approx(found["coverage"], abs=0.05)  # some have no data
     assert set(found["sensitivity"]) == {n for n, b in found["target"].items() if b > 0}
     capsys.readouterr()
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_price_moves_the_shares_of_labels_towards_what_sureness_alone_gives() -> None:
+    every = {"coverage": [0.6, 0.6], "epsilon": 0.01, "gate": 0.0, "regions": 0.0}
+    free = made(**every, shares=False)["after"]
+    apart = []
+    for rho in (None, 1.0, 0.1):
+        found = made(**every, shares=True, rho=rho)
+        assert found["converged"]
+        assert found["coverage"] == pytest.approx(0.6, abs=0.03)
+        apart.append(sum(abs(found["after"][name] - share) for name, share in free.items()))
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] > 2 * apart[-1]
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_teacher_has_its_part_in_the_shares() -> None:
+    aims = [made(teacher_shares=part)["target"] for part in (0.0, 0.5, 1.0)]
+    for name in aims[0]:
+        assert 2 * aims[1][name] == pytest.approx(aims[0][name] + aims[2][name], abs=1e-5)
+    assert max(abs(aims[0][name] - aims[2][name]) for name in aims[0]) > 0.01
+    assert sum(aims[2].values()) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.usefixtures("trained")
@@ -112,6 +135,7 @@ def test_both_solvers_give_the_same_labels() -> None:
         "gate": 0.0,
         "coverage": [0.8, 0.8],
         "max_passes": 20000,
+        "rho": None,
     }
     found = [made(solver=solver, **every) for solver in ("newton", "pot")]
     one, other = (np.array(list(f["potentials"].values()), float) for f in found)

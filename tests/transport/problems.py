@@ -1,15 +1,15 @@
 """Random transport problems."""
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dllr.transport.data import Dense
-from dllr.transport.problem import Columns, Problem
+from dllr.transport.problem import Problem
 
 Costs = NDArray[np.float32]
+# Columns as `Problem` has them, and relaxed but for the last one.
+COLUMNS = ["equal", "relaxed", "bounded", "last exact"]
 
 
 def costs(seed: int, pixels: int, classes: int, sharp: float = 2.0) -> Costs:
@@ -27,9 +27,13 @@ def dense(cost: Costs, mass: NDArray[np.float32] | None = None) -> Dense:
 
 
 def problem(
-    b: NDArray[np.float64], epsilon: float, columns: Columns = "equal", rho: float = 0.5
+    b: NDArray[np.float64], epsilon: float, columns: str = "equal", rho: float = 0.5
 ) -> Problem:
+    if columns == "equal":
+        return Problem(b, epsilon)
     if columns == "bounded":
         b = np.minimum(1.3 * b, 1.0)
-        b = b / min(b.sum(), 1.0)
-    return Problem(b, epsilon, columns, rho if columns == "relaxed" else math.inf)
+        return Problem(b / min(b.sum(), 1.0), epsilon, "bounded")
+    prices = np.full(len(b), rho)
+    prices[-1] = rho if columns == "relaxed" else np.inf
+    return Problem(b, epsilon, "relaxed", prices)
