@@ -4,7 +4,6 @@
 PYTHON ?= python3
 CORES ?= all
 PORT ?= 5000
-STUDY ?= demo
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -36,6 +35,7 @@ ui: .venv/filled ## the runs in MLflow, on http://127.0.0.1:5000 (PORT=...)
 	  --artifacts-destination mlartifacts --host 127.0.0.1 --port $(PORT)
 
 study: .venv/filled ## a study of studies/: make study STUDY=demo TIER=smoke
+	$(if $(STUDY),,$(error which study? STUDY=$(subst $() ,|,$(basename $(notdir $(wildcard studies/*.yaml))))))
 	dllr study studies/$(STUDY).yaml $(if $(TIER),--tier $(TIER))
 
 bench: .venv/filled ## figures of benchmarks/

@@ -46,7 +46,6 @@ PLACES = {
 CHECKPOINT = Path("results/evaluation/checkpoint.pt")
 _LAST = "report"
 _TRAINED = {"warmup", "train_round"}  # stages that several processes can share
-_OF_ROUNDS = {"pseudo_label", "train_round"}  # stages that there is one of in each round
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,7 +119,7 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
     found = {}
     for name, cost in costs.known().items():
         stage, _, item = name.partition("@")
-        there = stage not in _OF_ROUNDS or item in sections.rounds
+        there = item in {"", *sections.rounds, *sections.demo}  # a stage's round, or a part of the demo
         if stage in STAGES and stage != _LAST and there and cost.key == _told(stage, sections):
             found[name] = cost
     order = list(STAGES)
