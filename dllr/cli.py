@@ -119,7 +119,11 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
     found = {}
     for name, cost in costs.known().items():
         stage, _, item = name.partition("@")
-        there = item in {"", *sections.rounds, *sections.demo}  # a stage's round, or a part of the demo
+        there = item in {
+            "",
+            *sections.rounds,
+            *sections.demo,
+        }  # a stage's round, or a part of the demo
         if stage in STAGES and stage != _LAST and there and cost.key == _told(stage, sections):
             found[name] = cost
     order = list(STAGES)
