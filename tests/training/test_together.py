@@ -125,9 +125,13 @@ def test_two_processes_follow_one_with_the_double_batch(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     _train(tmp_path / "one", 2 * BATCH)
     two, one = (torch.load(tmp_path / n / "end.pt", weights_only=True) for n in ("two", "one"))
-    for name, value in one["student"].items():
-        torch.testing.assert_close(two["student"][name], value, rtol=1e-3, atol=1e-4, msg=name)
+    start = fresh().student.state_dict()
+    # Of all weights together: one whose gradient is but noise may go either way, Adam makes steps of it.
+    moved, apart = (
+        torch.cat([(one["student"][n] - other[n]).flatten() for n in start]).norm()
+        for other in (start, two["student"])
+    )
+    assert moved > 0.1
+    assert apart < 1e-3 * moved
     for a, b in zip(two["rows"], one["rows"], strict=True):
         assert a[2:5] == pytest.approx(b[2:5], rel=1e-3)
-    start = fresh().student.state_dict()
-    assert any(not torch.equal(start[n], v) for n, v in one["student"].items())
