@@ -76,6 +76,8 @@ def _measured() -> dict[str, Any]:
     teaching.logits = clock.along("inference", teaching.logits)
     WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK) as scratch, clock.running("stage"):
+        # Not the stage's own folder: what an interrupted run has finished there stays.
+        pseudo_label.work_dir = lambda *_: Path(scratch) / "work"
         out = Path(scratch) / "1"
         pseudo_label.run(
             coregistered=RESULTS / "coregistered", superpixels=RESULTS / "superpixels",

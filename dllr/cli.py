@@ -119,12 +119,9 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
     found = {}
     for name, cost in costs.known().items():
         stage, _, item = name.partition("@")
-        there = item in {
-            "",
-            *sections.rounds,
-            *sections.demo,
-        }  # a stage's round, or a part of the demo
-        if stage in STAGES and stage != _LAST and there and cost.key == _told(stage, sections):
+        if stage not in STAGES or stage == _LAST or cost.key != _told(stage, sections):
+            continue
+        if "round" not in _parameters(stage) or item in sections.rounds:
             found[name] = cost
     order = list(STAGES)
     return dict(sorted(found.items(), key=lambda pair: order.index(pair[0].partition("@")[0])))
@@ -132,9 +129,13 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
 
 def _told(stage: str, sections: Params) -> str:
     """Key of the sections that a stage reads."""
-    function = importlib.import_module(f"dllr.stages.{stage}").run
     values = sections.model_dump(mode="json")
-    return digest({n: values[n] for n in inspect.signature(function).parameters if n in values})
+    return digest({n: values[n] for n in _parameters(stage) if n in values})
+
+
+def _parameters(stage: str) -> list[str]:
+    """Names of what a stage is given."""
+    return list(inspect.signature(importlib.import_module(f"dllr.stages.{stage}").run).parameters)
 
 
 def stage_parser(stage: str, function: Callable[..., None]) -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from dllr.files import atomic_file
 from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass

@@ -19,7 +19,8 @@ _STABLE = 1e-5  # that batch normalisation adds to a variance, torch's default
 def load_weights(network: Network, path: Path) -> None:
     """Fill both encoders from a file of weights by name (`torch.save` of a state dict).
 
-    Every weight of the encoder must be in the file, in its shape, and nothing else but a classifier.
+    Every weight of the encoder must be in the file, in its shape, and nothing else but a classifier; of
+    residual networks the statistics of batch normalisation too: no other normalisation can be folded.
     The first convolution is adapted to the number of bands, as `adapted` says, and the statistics of batch
     normalisation become part of scales and offsets, as `folded` says.
 
@@ -54,7 +55,7 @@ def folded(state: Mapping[str, Tensor], layer: str) -> dict[str, Tensor]:
     parts = [state[name] for name in names if name in state]
     if len(parts) < len(names) or len({part.shape for part in parts}) > 1:
         return dict(state)
-    weight, bias, mean, variance = parts
+    weight, bias, mean, variance = (part.float() for part in parts)
     scale = weight * (variance + _STABLE).rsqrt()
     gone = {*names, f"{layer}.num_batches_tracked"}
     rest = {name: value for name, value in state.items() if name not in gone}
@@ -86,8 +87,11 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _fill(encoder: Encoder, state: Mapping[str, Tensor], complaint: str) -> None:
     own = encoder.state_dict()
     given = {encoder.own_name(name): weight for name, weight in state.items()}
+    bare = []
     for name, part in encoder.named_modules():
         if isinstance(part, Affine):
+            if encoder.in_place_of_batch_normalisation and f"{name}.running_var" not in given:
+                bare.append(name)
             given = folded(given, name)
     first = next(name for name, part in encoder.named_modules() if isinstance(part, nn.Conv2d))
     first = f"{first}.weight"
@@ -96,7 +100,10 @@ def _fill(encoder: Encoder, state: Mapping[str, Tensor], complaint: str) -> None
     missing = [name for name in own if name not in given]
     surplus = [name for name in given if name not in own and not encoder.surplus(name)]
     shapes = [n for n in own if n in given and given[n].shape != own[n].shape]
-    problems = {"missing": missing, "unknown": surplus, "of another shape": shapes}
+    problems = {
+        "missing": missing, "unknown": surplus, "of another shape": shapes,
+        "without statistics of batch normalisation": bare,
+    }  # fmt: skip
     if said := [f"{what}: {_some(names)}" for what, names in problems.items() if names]:
         raise TrainingError(
             f"{complaint} ({'; '.join(said)}); choose the encoder they were made for"

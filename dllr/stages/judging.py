@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from dllr.errors import TransportError
 from dllr.params.pseudo_label import PseudoLabel
 from dllr.raster.grid import IGNORE
 from dllr.stages.population import Levels, Population
@@ -16,6 +17,7 @@ from dllr.transport import solve
 from dllr.transport.data import Dense
 from dllr.transport.ledger import CALIBRATION, REASSIGNED, Gain, Labels, entries
 from dllr.transport.partial import partial, reassign, surest, widened
+from dllr.transport.problem import Solution
 from dllr.transport.rivals import RULES, Ranked
 
 log = logging.getLogger(__name__)
@@ -39,16 +41,18 @@ def judged(
     population: Population,
     names: Sequence[str],
     shares: NDArray[np.float64],
+    seen: NDArray[np.float64],
     coverage: float,
     labelled: int,
     settings: PseudoLabel,
 ) -> Judgement:
     """Try the levels on the fold, one after the other, and fill the ledger.
 
+    shares: (K,) that our labels are made to; seen: those of the labelled pixels, for the rules of others.
     Of fewer than FEWEST labelled windows nothing is asked: all levels of the settings stand.
     """
     count = len(population.place)
-    probability, wanted = torch.from_numpy(np.exp(-population.raw)), torch.from_numpy(shares)
+    probability, wanted = torch.from_numpy(np.exp(-population.raw)), torch.from_numpy(seen)
     rules = {
         name: _covered(rule(probability, wanted.float()), count, coverage)
         for name, rule in RULES.items()
@@ -100,15 +104,18 @@ def lift(
     levels: Levels,
     settings: PseudoLabel,
 ) -> NDArray[np.float64]:
-    """Potentials (K + 1,) on the sample."""
+    """Potentials (K + 1,) on the sample.
+
+    Raises:
+        TransportError: the solver did not find them.
+    """
     cost = population.sample(levels)
     if not levels.shares:
         return surest(cost, coverage)
     problem = partial(shares, coverage, settings.epsilon, settings.price)
     data = Dense(torch.from_numpy(widened(cost)))
-    return solve(
-        settings.solver, data, problem, tolerance=1e-4, max_passes=settings.max_passes
-    ).potentials
+    solution = solve(settings.solver, data, problem, tolerance=1e-4, max_passes=settings.max_passes)
+    return converged(solution).potentials
 
 
 def sensitivity(
@@ -139,15 +146,29 @@ def sensitivity(
             other /= other.sum()
             changed = float((labels(other) != usual).mean())
             answers[names[k]][word] = round(changed, 6)
-            # As many labels as mass that moves must change, and coverage moves with it.
+            # As many labels as mass that is to move may well change, and coverage moves with it.
             if changed > STEEP * (moved := coverage * np.abs(other - shares).sum() / 2):
                 log.warning(
                     "pseudo_label: with the share of %s %s %.1f %% of the labels change, where %.1f %% of "
-                    "the mass moves: the labels hang on that share; label more tiles, or lower "
+                    "the mass is to move: the labels hang on that share; label more tiles, or lower "
                     "pseudo_label.coverage",
                     names[k], word, 100 * changed, 100 * moved,
                 )  # fmt: skip
     return answers
+
+
+def converged(solution: Solution) -> Solution:
+    """The solution itself, where it is one.
+
+    Raises:
+        TransportError: it is none.
+    """
+    if not solution.converged:
+        raise TransportError(
+            f"the solver's residual is {solution.residual:.2g} after {solution.passes} passes; raise "
+            "pseudo_label.max_passes, pseudo_label.tolerance or pseudo_label.epsilon"
+        )
+    return solution
 
 
 def _covered(ranked: Ranked, sample: int, coverage: float) -> Labels:

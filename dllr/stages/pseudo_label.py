@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from tqdm.auto import tqdm
 
-from dllr.errors import TransportError
 from dllr.execution import threads
 from dllr.files import atomic_dir, read_json, write_json
 from dllr.models.network import HEADS
@@ -36,7 +35,7 @@ from dllr.raster.products import (
     SUMMARY,
     WINDOWS,
 )
-from dllr.stages.judging import Judgement, judged, sensitivity
+from dllr.stages.judging import Judgement, converged, judged, sensitivity
 from dllr.stages.population import Population
 from dllr.stages.teaching import SceneCosts, Teacher
 from dllr.transport import solve
@@ -100,9 +99,10 @@ def run(
         scenes, fold, split / LABELS, pseudo_label.sample, pseudo_label.regions
     )
     known = _labelled(split, names, len(classes))
-    shares = _shares(known, population.means(), pseudo_label)
+    seen = _smoothed(known, pseudo_label.smoothing)
+    shares = _shares(seen, population.means(), pseudo_label.teacher_shares)
     labelled = int((windows["labelled"] != "no").sum())
-    found = judged(population, classes, shares, coverage, labelled, pseudo_label)
+    found = judged(population, classes, shares, seen, coverage, labelled, pseudo_label)
     potentials = found.potentials
     solved: dict[str, Any] = dict.fromkeys(("residual", "passes", "converged"))
     if found.levels.shares:
@@ -167,12 +167,7 @@ def _solution(
             settings.solver, data, problem, tolerance=settings.tolerance,
             max_passes=settings.max_passes, **further,
         )  # fmt: skip
-    if not solution.converged:
-        raise TransportError(
-            f"the solver's residual is {solution.residual:.2g} after {solution.passes} passes; raise "
-            "pseudo_label.max_passes, pseudo_label.tolerance or pseudo_label.epsilon"
-        )
-    return solution
+    return converged(solution)
 
 
 def _streamed(scenes: list[SceneCosts], regions: float) -> dask.array.Array:
@@ -244,16 +239,20 @@ def _labelled(split: Path, names: list[str], classes: int) -> NDArray[np.int64]:
     return counts
 
 
-def _shares(
-    counts: NDArray[np.int64], opinion: NDArray[np.float64], settings: PseudoLabel
-) -> NDArray[np.float64]:
-    """Class shares (K,) of the labelled pixels, mixed with uniform ones, and with the teacher's opinion of
-    all pixels, its mean probabilities; a class never seen keeps 0."""
+def _smoothed(counts: NDArray[np.int64], smoothing: float) -> NDArray[np.float64]:
+    """Class shares (K,) of counted pixels, mixed with uniform ones; a class never seen keeps 0."""
     present = counts > 0
-    seen = (1 - settings.smoothing) * counts / counts.sum()
-    seen += settings.smoothing * present / present.sum()
-    believed = np.where(present, opinion, 0)
-    part = settings.teacher_shares
+    mixed: NDArray[np.float64] = (1 - smoothing) * counts / counts.sum()
+    mixed += smoothing * present / present.sum()
+    return mixed
+
+
+def _shares(
+    seen: NDArray[np.float64], opinion: NDArray[np.float64], part: float
+) -> NDArray[np.float64]:
+    """Class shares (K,) that were seen, mixed with the teacher's opinion of all pixels, its mean
+    probabilities; a class never seen keeps 0."""
+    believed = np.where(seen > 0, opinion, 0)
     mixed: NDArray[np.float64] = (1 - part) * seen + part * believed / believed.sum()
     return mixed
 

@@ -22,6 +22,7 @@ from dllr.transport.problem import Problem, Solution
 SAMPLE = 32768  # pixels on which the way from a large ε down to the asked one is gone
 COOLING = 4.0  # by what ε falls from one rung of that way to the next
 LOOSE = 1e-3  # residual that is enough on a rung
+NEAR = 1e-6  # relative distance of values that float32 hardly tells apart
 FIRMEST = 1e12  # damping at which no step is left to be tried
 
 Vector = NDArray[np.float64]
@@ -82,13 +83,17 @@ def _ascend(
         moved[open_] += step
         if problem.columns == "bounded":
             moved[open_] = np.minimum(moved[open_], 0)
-        elif problem.level:
-            moved[open_] -= moved[open_].mean()
+        elif problem.columns == "equal":
+            moved[open_] -= moved[open_].mean()  # a constant changes nothing
         there = _Point(data, problem, moved)
         passes += 1
         gain = here.gradient[open_] @ (moved[open_] - here.potentials[open_])
-        # Near the top the value no longer tells in its digits: what is left to do does.
-        if there.value >= here.value + 1e-4 * gain or there.residual < 0.5 * here.residual:
+        # Near the top the value no longer tells in its digits: what is left to do does. Elsewhere it does
+        # not: far out, where no class receives anything, it may be small as well.
+        near = there.value >= here.value - NEAR * (abs(here.value) + problem.epsilon)
+        if there.value >= here.value + 1e-4 * gain or (
+            near and there.residual < 0.5 * here.residual
+        ):
             here, damping = there, max(damping / 16, 1e-10)
         else:
             damping = max(16 * damping, 1e-3)
@@ -133,7 +138,7 @@ def _step(here: _Point, open_: NDArray[np.bool_], damping: float) -> Vector:
     curvature = here.curvature[np.ix_(free, free)]
     scale = curvature.diagonal().mean() + 1e-300
     # Without bounds a constant shift changes nothing: its direction is given the usual curvature.
-    level = scale / len(curvature) if here.problem.level else 0.0
+    level = scale / len(curvature) if here.problem.columns == "equal" else 0.0
     damped = curvature + level + damping * scale * np.eye(len(curvature))
     step[free] = np.linalg.lstsq(damped, gradient[free], rcond=None)[0]
     return step

@@ -70,11 +70,6 @@ class Problem:
         """ρ of each class (K,), inf = its share exactly, or bounded by it."""
         return np.broadcast_to(np.asarray(self.rho, np.float64), self.shares.shape)
 
-    @property
-    def level(self) -> bool:
-        """Whether a constant may be added to all potentials and nothing changes."""
-        return self.columns != "bounded" and not np.isfinite(self.prices[self.shares > 0]).any()
-
     def residual(
         self, potentials: NDArray[np.float64], marginal: NDArray[np.float64]
     ) -> NDArray[np.float64]:

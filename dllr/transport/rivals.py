@@ -2,7 +2,7 @@
 
 Each rule gives every pixel a class and a rank: at coverage r the share r of the pixels with the highest
 ranks is labelled. `RULES` names them; a rule takes probabilities (N, K), calibrated, and the class shares
-(K,) that the labels should have, and may ignore those.
+(K,) of the labelled pixels, and may ignore those.
 """
 
 from collections.abc import Callable

@@ -21,8 +21,10 @@ SHARES = np.array([0.2, 0.7, 0.1])
 SEEN = torch.ones(N, SIDE, SIDE, dtype=torch.bool)
 
 
-def aim(shares: NDArray[np.float64] | None = SHARES, coverage: float = COVERAGE) -> Aim:
-    return Aim(shares, coverage, EPSILON, math.inf, np.zeros(K + 1))
+def aim(
+    shares: NDArray[np.float64] | None = SHARES, coverage: float = COVERAGE, rho: float = math.inf
+) -> Aim:
+    return Aim(shares, coverage, EPSILON, rho, np.zeros(K + 1))
 
 
 def batches(count: int, seed: int = 0) -> list[Tensor]:
@@ -42,14 +44,13 @@ def thin(probability: Tensor) -> Tensor:
     return rows(probability[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE])
 
 
-def test_labels_are_those_of_the_plan_of_all_pixels_seen() -> None:
-    found, seen = Reassigned(aim()), batches(6)
+@pytest.mark.parametrize("rho", [math.inf, 2.0])
+def test_labels_are_those_of_the_plan_of_all_pixels_seen(rho: float) -> None:
+    found, seen = Reassigned(aim(rho=rho)), batches(6)
     for batch in seen:
         label, weight = found(batch, SEEN)
     cost = -torch.cat([thin(b) for b in seen]).log().numpy()
-    plan = solve(
-        Dense(torch.from_numpy(widened(cost))), partial(SHARES, COVERAGE, EPSILON, math.inf)
-    )
+    plan = solve(Dense(torch.from_numpy(widened(cost))), partial(SHARES, COVERAGE, EPSILON, rho))
     moved = found.potentials.numpy() - plan.potentials
     np.testing.assert_allclose(moved, moved.mean(), atol=2e-3)
     wanted = reassign(-rows(seen[-1]).log().numpy(), found.potentials.numpy(), EPSILON)
@@ -68,8 +69,11 @@ def test_classes_have_their_shares_and_pixels_their_coverage() -> None:
     np.testing.assert_allclose(shares, SHARES, atol=0.03)
 
 
-def test_where_shares_do_not_decide_the_likeliest_classes_stay_and_the_surest_pixels() -> None:
-    found = Reassigned(aim(shares=None))
+@pytest.mark.parametrize("rho", [math.inf, 2.0])
+def test_where_shares_do_not_decide_the_likeliest_classes_stay_and_the_surest_pixels(
+    rho: float,
+) -> None:
+    found = Reassigned(aim(shares=None, rho=rho))
     for batch in batches(20):
         label, weight = found(batch, SEEN)
     best, likeliest = batch.max(1)

@@ -68,6 +68,7 @@ def test_every_key_of_the_defaults_is_explained() -> None:
         ("scenes.label.ignore", [0, 10], ["code 10 means both ignore and farmland"]),
         ("scenes.optical.pattern", "optical.tif", ["scenes.optical.pattern", "{scene"]),
         ("train_round.method", "dlr", ["train_round.method", "'self_training'"]),
+        ("pseudo_label.solver", "pot", ["pseudo_label", "rho: null"]),
     ],
 )
 def test_bad_values_are_named(values: Any, path: str, value: Any, words: list[str]) -> None:

@@ -128,13 +128,14 @@ def test_a_share_without_a_price_is_met_whatever_the_others_cost() -> None:
     assert np.abs(found.marginal - b)[:-1].max() > 0.01
 
 
-@pytest.mark.parametrize("epsilon", [0.05, 0.01, 0.005])
-def test_pixels_that_are_all_alike_are_no_obstacle(epsilon: float) -> None:
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("epsilon", [0.01, 0.005])
+def test_pixels_that_are_all_alike_are_no_obstacle(epsilon: float, seed: int) -> None:
     """A teacher that has hardly trained: what rounds for one pixel rounds for thousands."""
-    dice = np.random.default_rng(0)
-    kinds = costs(0, 20, 7, sharp=0.3).astype(np.float16).astype(np.float32)
-    blocks = [(torch.from_numpy(kinds[dice.integers(0, 20, 20_000)]), None) for _ in range(3)]
-    found = newton.solve(Blocks(blocks), problem(shares(2, 7), epsilon), tolerance=1e-6)
+    dice = np.random.default_rng(seed)
+    kinds = costs(seed, 5, 7, sharp=0.3).astype(np.float16).astype(np.float32)
+    blocks = [(torch.from_numpy(kinds[dice.integers(0, 5, 20_000)]), None) for _ in range(3)]
+    found = newton.solve(Blocks(blocks), problem(shares(seed, 7), epsilon), tolerance=1e-6)
     assert found.converged
 
 

@@ -38,6 +38,31 @@ def test_each_class_gets_its_share_of_what_is_labelled(
     assert got == pytest.approx(coverage * shares, abs=0.01)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 99), coverage=st.sampled_from([0.02, 0.1, 0.5, 1.0]),
+    rho=st.sampled_from([0.3, 2.0, 100.0]),
+)  # fmt: skip
+def test_with_a_price_as_many_are_labelled_and_the_shares_give_way(
+    seed: int, coverage: float, rho: float
+) -> None:
+    shares, cost = np.random.default_rng(seed).dirichlet(np.full(K, 2.0)), costs(seed, 1.0)
+    data = Dense(torch.from_numpy(widened(cost)))
+    found = solve("newton", data, partial(shares, coverage, 0.05, rho))
+    assert found.converged
+    assert found.marginal[-1] == pytest.approx(1 - coverage, abs=2e-6)
+    exact = solve("newton", data, partial(shares, coverage, 0.05, np.inf))
+    free = solve("newton", data, partial(shares, coverage, 0.05, 1e-3))
+    # Between what sureness gives and what is asked, in the measure that the price is of.
+    apart = [_divergence(s.marginal, coverage * shares) for s in (exact, found, free)]
+    assert apart == sorted(apart)
+
+
+def _divergence(marginal: np.ndarray, asked: np.ndarray) -> float:
+    got = marginal[:-1]
+    return float((got * np.log(got / asked) - got + asked).sum())
+
+
 def test_of_each_class_the_surest_pixels_are_taken() -> None:
     cost = costs(0, bias=2.0)
     done = labelled(cost, np.full(K, 1 / K), 0.4)

@@ -12,6 +12,8 @@ class Encoder(nn.Module):
     strides: Sequence[int]
     widths: Sequence[int]  # channels
     levels: nn.ModuleList
+    # Whether scales and offsets stand where published weights have batch normalisation.
+    in_place_of_batch_normalisation = False
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, bands, H, W) → a tensor (N, widths[l], ⌈H/strides[l]⌉, ⌈W/strides[l]⌉) a level."""

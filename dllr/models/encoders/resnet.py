@@ -66,6 +66,7 @@ class ResNet(Encoder):
     """Stem at stride 2, then four stages at strides 4 to 32; `depths` blocks a stage."""
 
     strides = (2, 4, 8, 16, 32)
+    in_place_of_batch_normalisation = True
     block: type[Basic] | type[Bottleneck]
     depths: Sequence[int]
 
