@@ -135,10 +135,9 @@ def _identical(scene: SceneArrays, trained: Trained, overlap: float, out: Path) 
     """Whether the map's classes are those of logits added up in a buffer of the whole scene."""
     size, (height, width) = trained.size, (scene.grid.height, scene.grid.width)
     stride = max(1, round(size * (1 - overlap)))
-    ramp = np.hanning(size + 2)[1:-1]
-    weight = np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32)
-    total = np.zeros((len(trained.classes), height, width), np.float32)
-    mass = np.zeros((height, width), np.float32)
+    ramp = torch.from_numpy(np.maximum(np.hanning(size + 2)[1:-1], FLOOR).astype(np.float32))
+    weight = torch.outer(ramp, ramp)
+    total = torch.zeros(len(trained.classes), height, width)
     row, column = scene.grid.origin()
     xs = positions(width, size, stride, column)
     for y in positions(height, size, stride, row):
@@ -146,10 +145,12 @@ def _identical(scene: SceneArrays, trained: Trained, overlap: float, out: Path) 
             crops = [scene.crop(y, x, size, size) for x in xs[first : first + BATCH]]
             found = window_logits(trained, trained.teacher, crops, device(), HEAD)
             for x, values in zip(xs[first : first + BATCH], found[:, 0], strict=True):
-                total[:, y : y + size, x : x + size] += values * weight
-                mass[y : y + size, x : x + size] += weight
-    total /= mass
-    return bool(np.array_equal(total.argmax(axis=0), read_indices(out / CLASS)))
+                # As the map adds up: another rounding would decide where two classes are equal.
+                place = total[:, y : y + size, x : x + size]
+                place.addcmul_(torch.from_numpy(values), weight)
+    # A pixel's sum of weights, by which the map divides, is the same for all classes.
+    label = total.numpy().argmax(axis=0)
+    return bool(np.array_equal(label, read_indices(out / CLASS)))
 
 
 def _status(key: str) -> float:

@@ -209,7 +209,7 @@ def _by_em(
 
 
 def _by_window(pixels: Pixels, shares: NDArray[np.float64], epsilon: float) -> NDArray[np.float32]:
-    """Costs (T, n, K) lifted to the labelled shares, then by each window's own potentials."""
+    """Costs (T, n, K) lifted to the shares of all, then by each window's own potentials."""
     problem = partial(shares, 1.0, epsilon, np.inf)
     flat = torch.from_numpy(widened(pixels.cost[pixels.valid]))
     lift = solve(Dense(flat), problem, tolerance=1e-4).potentials[:-1]

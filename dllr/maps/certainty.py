@@ -1,10 +1,12 @@
 """From calibrated logits to a class and how sure it is."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
+from torch import Tensor
 
 from dllr.raster.grid import IGNORE
 
@@ -23,20 +25,19 @@ def certainty(
     logits: NDArray[np.float32], temperature: float, missing: NDArray[np.bool_]
 ) -> Certainty:
     """logits (K, H, W); missing (H, W), pixels without data."""
-    largest, label = logits[0].copy(), np.zeros(missing.shape, np.uint8)
-    for k, values in enumerate(logits[1:], 1):  # class by class: argmax over the first axis is slow
-        np.copyto(label, k, where=values > largest)
-        np.maximum(largest, values, out=largest)
+    z = torch.from_numpy(logits)  # by torch, on all cores: a map is millions of pixels
+    largest, label = z.max(0)
     # With s the scores less their largest: its probability is 1 / Σ exp s, and the entropy
     # log Σ exp s − Σ s exp s / Σ exp s.
-    scores = logits - largest
-    scores *= np.float32(1 / temperature)
-    powers = np.exp(scores)
-    total = powers.sum(axis=0)
-    entropy = np.log(total) - np.einsum("kij,kij->ij", scores, powers) / total
-    found = label, _percent(1 / total), _percent(entropy / np.float32(np.log(len(logits))))
-    for values in found:
-        values[missing] = IGNORE
+    scores = (z - largest).mul_(1 / temperature)
+    powers = scores.exp()
+    total = powers.sum(0)
+    entropy = total.log() - (scores * powers).sum(0) / total
+    parts = label, _percent(1 / total), _percent(entropy / math.log(len(z)))
+    found = [part.to(torch.uint8).numpy() for part in parts]
+    if missing.any():
+        for values in found:
+            values[missing] = IGNORE
     return Certainty(*found)
 
 
@@ -44,11 +45,12 @@ def probabilities(
     logits: NDArray[np.float32], temperature: float, missing: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Of each class (K, H, W), in %, 255 = no data; the rest as for `certainty`."""
-    found = _percent(softmax(logits / np.float32(temperature), axis=0))
+    share = (torch.from_numpy(logits) / temperature).softmax(0)
+    found: NDArray[np.uint8] = _percent(share).to(torch.uint8).numpy()
     found[:, missing] = IGNORE
     return found
 
 
-def _percent(share: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Shares in [0, 1] as whole per cent."""
-    return (share * 100 + np.float32(0.5)).astype(np.uint8)
+def _percent(share: Tensor) -> Tensor:
+    """Shares in [0, 1] in per cent, of which the whole part counts."""
+    return share * 100 + 0.5

@@ -42,7 +42,7 @@ class Normalisation:
         low, high, mean, deviation = (
             t.to(x.device)[:, None, None] for t in (self.low, self.high, self.mean, self.deviation)
         )
-        return x.clamp(low, high).sub_(mean).div_(deviation)
+        return torch.addcmul(-mean / deviation, x.clamp(low, high), 1 / deviation)
 
     def state(self) -> dict[str, Tensor]:
         return {"low": self.low, "high": self.high, "mean": self.mean, "deviation": self.deviation}

@@ -17,8 +17,8 @@ from dllr.raster.arrays import Crop, SceneArrays
 from dllr.raster.windows import positions
 
 BATCH = 8  # windows a forward pass; bounds the memory
-ROWS = 16  # of a band at most, likewise
-FLOOR = 1e-3  # of the Hann weight, so that a scene's outermost pixels have one
+ROWS = 32  # of a band at most, likewise
+FLOOR = 0.03  # of a Hann window, so that a scene's outermost pixels have a weight
 
 
 class Symmetry(NamedTuple):
@@ -72,24 +72,28 @@ def logits(
     stride = max(1, round(size * (1 - overlap)))
     ys = positions(height, size, stride, origin[0])
     xs = positions(width, size, stride, origin[1])
-    ramp = np.hanning(size + 2)[1:-1]
-    weight = torch.from_numpy(np.maximum(np.outer(ramp, ramp), FLOOR).astype(np.float32))
+    ramp = torch.from_numpy(np.maximum(np.hanning(size + 2)[1:-1], FLOOR).astype(np.float32))
+    weight = torch.outer(ramp, ramp)
     columns = max(width, size)
     total = torch.zeros(len(heads), len(trained.classes), size, columns)
-    mass = torch.zeros(size, columns)
+    # Weights are products, so their sums are: down by rows, across by columns.
+    down, across = torch.zeros(size), torch.zeros(columns)
+    for x in xs:
+        across[x : x + size] += ramp
     for y, following in zip(ys, [*ys[1:], height], strict=True):
         row = _row(trained, network, scene, y, xs, device, heads, symmetries)
         for x, values in zip(xs, row, strict=True):
             total[..., x : x + size].addcmul_(torch.from_numpy(values), weight)
-            mass[:, x : x + size] += weight
+        down += ramp
         scene.release()
         done = min(following, height) - y
         for first in range(0, done, ROWS):
             rows = slice(first, min(first + ROWS, done))
-            yield y + first, (total[:, :, rows, :width] / mass[rows, :width]).numpy()
+            mass = torch.outer(down[rows], across[:width])
+            yield y + first, (total[:, :, rows, :width] / mass).numpy()
         kept = max(0, size - done)
         # Plane by plane: a copy of all at once is large.
-        for plane in (*total.view(-1, size, columns), mass):
+        for plane in (*total.view(-1, size, columns), down):
             plane[:kept] = plane[size - kept :].clone()
             plane[kept:] = 0
 
@@ -104,12 +108,32 @@ def _row(
     heads: tuple[str, ...],
     symmetries: Sequence[Symmetry],
 ) -> Iterator[NDArray[np.float32]]:
+    size = trained.size
     for first in range(0, len(xs), BATCH):
-        crops = [scene.crop(y, x, trained.size, trained.size) for x in xs[first : first + BATCH]]
-        yield from window_logits(trained, network, crops, device, heads, symmetries)
+        here = xs[first : first + BATCH]
+        # What the windows of a batch share is read and normalised once.
+        crop = scene.crop(y, here[0], size, here[-1] + size - here[0])
+        wide = _images(trained, [crop], device)
+        cut = (
+            torch.stack([image[0, ..., x - here[0] : x - here[0] + size] for x in here])
+            for image in wide
+        )
+        yield from _logits(trained, network, Images(*cut), heads, symmetries)
 
 
-@torch.no_grad()
+class Images(NamedTuple):
+    """Normalised bands (N, B, h, w) of both modalities, and where each has data (N, 2, h, w)."""
+
+    optical: Tensor
+    sar: Tensor
+    valid: Tensor
+
+
+def _images(trained: Trained, crops: Sequence[Crop], device: torch.device) -> Images:
+    optical, sar, valid = stacked(crops, device)
+    return Images(trained.optical(optical), trained.sar(sar), valid)
+
+
 def window_logits(
     trained: Trained,
     network: Network,
@@ -123,12 +147,25 @@ def window_logits(
     symmetries: the network sees the windows under each of them, and the logits, turned back, are averaged.
     Where one transposes, windows must be square.
     """
-    shape = len(crops), len(heads), len(trained.classes), *crops[0].valid.shape[1:]
-    seen = [i for i, crop in enumerate(crops) if crop.valid.any()]
-    if not seen:
-        return np.zeros(shape, np.float32)
-    optical, sar, valid = stacked([crops[i] for i in seen], device)
-    images = trained.optical(optical), trained.sar(sar), valid
+    return _logits(trained, network, _images(trained, crops, device), heads, symmetries)
+
+
+@torch.no_grad()
+def _logits(
+    trained: Trained,
+    network: Network,
+    images: Images,
+    heads: tuple[str, ...],
+    symmetries: Sequence[Symmetry],
+) -> NDArray[np.float32]:
+    """See `window_logits`."""
+    shape = len(images.valid), len(heads), len(trained.classes), *images.valid.shape[2:]
+    seen = None  # all of them
+    if not images.valid.all():
+        seen = images.valid.flatten(1).any(1)
+        if not seen.any():
+            return np.zeros(shape, np.float32)
+        images = Images(*(image[seen] for image in images))
 
     def view(symmetry: Symmetry) -> Tensor:
         out = network(*(symmetry.apply(image) for image in images), heads=heads)
@@ -140,8 +177,8 @@ def window_logits(
     if len(symmetries) > 1:
         mean /= len(symmetries)
     values: NDArray[np.float32] = mean.cpu().numpy()
-    if len(seen) == len(crops):
+    if seen is None:
         return values
     found = np.zeros(shape, np.float32)
-    found[seen] = values
+    found[seen.cpu().numpy()] = values
     return found

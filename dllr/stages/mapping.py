@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import rasterio
 from rasterio.features import sieve
 from rasterio.windows import Window
 
-from dllr.execution import device
+from dllr.execution import device, threads
 from dllr.files import atomic_file, write_json
 from dllr.maps import item
 from dllr.maps.certainty import certainty, probabilities
@@ -35,6 +36,7 @@ SUGGESTIONS = "suggestions.gpkg"
 ITEM = "item.json"
 FIELD = "class"  # of both GeoPackages: the class name
 
+OVERVIEWS = {CLASS: "mode", CONFIDENCE: "average", ENTROPY: "average", PROBABILITIES: "average"}
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _GPKG = "application/geopackage+sqlite3"
 FILES = {
@@ -69,8 +71,13 @@ def write_map(
         _predict(scene, trained, settings, scratch)
         if settings.sieve:
             _sieve(scratch / CLASS, settings.sieve)
-        for path in sorted(scratch.glob("*.tif")):
-            to_cog(path, target / path.name, "mode" if path.name == CLASS else "average")
+        written = sorted(scratch.glob("*.tif"))
+        with ThreadPoolExecutor(threads()) as pool:
+            list(
+                pool.map(
+                    lambda path: to_cog(path, target / path.name, OVERVIEWS[path.name]), written
+                )
+            )
     names, colours = trained.classes, trained.colours
     _write_text(target / f"{CLASS}.aux.xml", category_names(names))
     _write_text((target / CLASS).with_suffix(".qml"), raster_style(names, colours))

@@ -160,8 +160,8 @@ def test_streamed_bands_equal_a_full_buffer(height: int, width: int, overlap: fl
     size, stride = model.size, max(1, round(model.size * (1 - overlap)))
     tall, wide = max(height, size), max(width, size)
     total, mass = np.zeros((3, 3, tall, wide)), np.zeros((tall, wide))
-    ramp = np.hanning(size + 2)[1:-1]
-    weight = np.maximum(np.outer(ramp, ramp), 1e-3)
+    ramp = np.maximum(np.hanning(size + 2)[1:-1], 0.03)
+    weight = np.outer(ramp, ramp)
     ys = sorted({*range(0, tall - size + 1, stride), tall - size})
     xs = sorted({*range(0, wide - size + 1, stride), wide - size})
     for y in ys:
