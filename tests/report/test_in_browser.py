@@ -45,6 +45,7 @@ def test_a_page_is_whole_asks_for_nothing_and_fits(
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    complaints(browser)  # what pages before have left
     browser.get((folder / name).as_uri())
     assert complaints(browser) == []
     assert [url for url in browser.execute_script(FETCHED) if url.startswith("http")] == []
