@@ -126,12 +126,14 @@ def test_two_processes_follow_one_with_the_double_batch(tmp_path: Path) -> None:
     _train(tmp_path / "one", 2 * BATCH)
     two, one = (torch.load(tmp_path / n / "end.pt", weights_only=True) for n in ("two", "one"))
     start = fresh().student.state_dict()
-    # Of all weights together: one whose gradient is but noise may go either way, Adam makes steps of it.
-    moved, apart = (
-        torch.cat([(one["student"][n] - other[n]).flatten() for n in start]).norm()
-        for other in (start, two["student"])
+    before, there, here = (
+        torch.cat([state[name].flatten() for name in start])
+        for state in (start, two["student"], one["student"])
     )
-    assert moved > 0.1
-    assert apart < 1e-3 * moved
+    assert (here - before).norm() > 0.1
+    assert (here - there).norm() < 3e-4 * (here - before).norm()
+    # Where a gradient is but noise Adam makes steps of it, either way: a few weights in 100,000.
+    near = torch.isclose(there, here, rtol=1e-3, atol=1e-4)
+    assert (~near).sum() < 1e-4 * len(near)
     for a, b in zip(two["rows"], one["rows"], strict=True):
         assert a[2:5] == pytest.approx(b[2:5], rel=1e-3)
