@@ -30,6 +30,9 @@ class Outline(HTMLParser):
     def all(self, name: str) -> Iterator[dict[str, str | None]]:
         return (attributes for tag, attributes in self.tags if tag == name)
 
+    def of(self, name: str, key: str) -> list[str]:
+        return [attributes.get(key) or "" for attributes in self.all(name)]
+
 
 def text(page: str) -> str:
     """What a reader sees, white space folded."""

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from page_reading import Outline
 from PIL import Image
 
 from dllr.report.registration import (
@@ -129,28 +129,6 @@ def opened(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
 
 
-class Outline(HTMLParser):
-    """Tags with their attributes; every element that was opened is closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "link", "img"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def of(self, tag: str, key: str) -> list[str]:
-        return [found.get(key) or "" for name, found in self.tags if name == tag]
-
-
 NOTHING = dict.fromkeys(("matrix", "shift_px", "rotation_degrees", "scale", "apart_px"))
 
 
@@ -171,6 +149,7 @@ def test_what_was_found_is_on_the_page() -> None:
     assert "information: 2 blocks, median 0.75 px" in page and "agree to 0.77 px" in page
     assert '<td class="number" rowspan="2">0.77</td>' in page
     outline = Outline(page)
+    assert outline.open == []
     assert outline.of("article", "id") == ["scene-a", "scene-b", "scene-c"]
     assert {"#scene-a", "#scene-b", "#scene-c", "index.html"} <= set(outline.of("a", "href"))
 
@@ -213,6 +192,7 @@ def test_pairs_and_checkerboards_are_reached_by_keyboard_and_motion_can_be_stopp
 def test_names_lead_to_their_articles() -> None:
     names = ["a b", "<b>&", "é/1", "50%"]
     outline = Outline(text(*(scene(name, kept("none", estimators=[]), {}) for name in names)))
+    assert outline.open == []
     identifiers = outline.of("article", "id")
     assert [unquote(i) for i in identifiers] == [f"scene-{name}" for name in names]
     assert not any(re.search(r"\s", i) for i in identifiers)
@@ -227,6 +207,7 @@ def test_the_page_stands_alone_and_is_the_same_again() -> None:
     assert "<b>&" not in page and "<i>" not in page and "&lt;b&gt;&amp;" in page
     assert not re.search(r"(?:https?:)?//[a-z0-9-]+\.", page, flags=re.IGNORECASE)
     outline = Outline(page)
+    assert outline.open == []
     asked = [*outline.of("img", "src"), *outline.of("link", "href"), *outline.of("a", "href")]
     assert all(address.startswith(("data:", "#", "index.html")) for address in asked)
     assert outline.of("img", "alt").count("") == 1  # of the dialog, which is empty
@@ -238,4 +219,4 @@ def test_the_page_stands_alone_and_is_the_same_again() -> None:
 
 def test_a_page_without_scenes_is_a_page() -> None:
     assert "0 of 0 SAR images were moved" in text()
-    Outline(text())
+    assert Outline(text()).open == []
