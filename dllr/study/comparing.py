@@ -152,7 +152,7 @@ def contest(study: Study, table: pd.DataFrame) -> Contest | None:
     frame["contestant"] = frame[parameter].map(titles)
     frame["setting"] = _tuples(frame, study.settings)
     frame["repetition"] = _tuples(frame, list(study.seeds))
-    settings = sorted(set(frame["setting"]), key=_order)
+    settings = sorted(set(frame["setting"]), key=order)
     budgets = [place for place, name in enumerate(study.settings) if name in BUDGETS]
     return Contest(
         frame, parameter, titles[reference], list(titles.values()), settings,
@@ -194,7 +194,7 @@ def _tuples(frame: pd.DataFrame, names: Sequence[str]) -> list[Setting]:
     return list(zip(*columns, strict=True)) if columns else [()] * len(frame)
 
 
-def _order(setting: Setting) -> list[tuple[bool, float, str]]:
+def order(setting: Setting) -> list[tuple[bool, float, str]]:
     """Numbers by size, before words."""
     found = []
     for text in setting:

@@ -102,6 +102,11 @@ class Study(BaseModel):
         shared = [key for key in self.varied if all(key in grid for grid in self.values)]
         return [key for key in shared if not self.compare or key != self.compare.parameter]
 
+    @property
+    def telling(self) -> list[str]:
+        """Parameters that tell what is repeated apart: with a comparison no more than it needs."""
+        return [*self.settings, self.compare.parameter] if self.compare else self.varied
+
     def repeated(self) -> Iterator[dict[str, Any]]:
         """What is repeated with every seed: one mapping a combination."""
         for grid in self.values:

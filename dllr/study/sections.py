@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from dllr.study import charts, paired
-from dllr.study.comparing import ALL, BUDGETS, Contest, Difference, contest, shown
+from dllr.study.comparing import ALL, BUDGETS, Contest, Difference, contest, order, shown
 from dllr.study.description import Study
 from dllr.study.page import Chart, Section, Table
 from dllr.study.paired import Bounds
-from dllr.study.results import HEAD, MEASURES, SCORES, tallies
+from dllr.study.results import HEAD, MEASURES, SCORES, plain, tallies
 from dllr.transport.ledger import CALIBRATION, ORACLE, REASSIGNED
 
 SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
@@ -51,13 +51,15 @@ def scores(study: Study, table: pd.DataFrame) -> Section:
         chosen = group[group["selected"]]
         means = [mean(chosen[name]) for name in [*SCORES, *classes]]
         rows.append([*values, str(len(chosen)), mean(first), mean(last), *means])
-    columns = [*study.varied, "cells", "mIoU warm-up", "mIoU last round", *titles]
+    columns = [*study.telling, "cells", "mIoU warm-up", "mIoU last round", *titles]
     text = (
         f"Test split, {HEAD} head, %: mean ± standard deviation over the seeds (n − 1 in the denominator). "
         "Warm-up is round 0, last round the last one of params; the other scores are those of the round in "
         "use, which validation selected."
     )
-    return Section("scores", "Scores", text, Table(columns, rows, len(study.varied)))
+    return Section(
+        "scores", "Scores", text + _manners(study), Table(columns, rows, len(study.telling))
+    )
 
 
 def _budget(
@@ -174,7 +176,7 @@ def _costs(study: Study, table: pd.DataFrame) -> Iterator[Section]:
         "Mean ± standard deviation over the seeds. CPU seconds are of all cores together, where the cell "
         "was trained; cells ran side by side. ECE is the expected calibration error on test, before and "
         "after the temperature that validation gave.",
-        Table([*study.varied, *there.values()], rows, len(study.varied)),
+        Table([*study.telling, *there.values()], rows, len(study.telling)),
     )
 
 
@@ -198,13 +200,13 @@ def _labels(study: Study, table: pd.DataFrame) -> Iterator[Section]:
                 means = [mean(group[name]) for name in columns]
                 said = f"{difference(apart)} over {best.removeprefix(start)}"
                 rows.append([*values, str(len(group)), *means, said])
-            heads = [*study.varied, "cells", *rules, f"{REASSIGNED} over the best of the others"]
+            heads = [*study.telling, "cells", *rules, f"{REASSIGNED} over the best of the others"]
             yield Section(
                 f"labels-{place}-{measure}",
                 f"Pseudo-labels, {title}: {words}",
                 "Every rule labels the same share of the pixels of the same teacher, in the last round, %; "
                 "intervals hold 95 % of the mean difference by Student's t over the cells.",
-                Table(heads, rows, len(study.varied)),
+                Table(heads, rows, len(study.telling)),
             )
 
 
@@ -241,15 +243,30 @@ def _labels_and_scores(
     )
 
 
+def _manners(study: Study) -> str:
+    """How values that are compared are run, where they have settings of their own."""
+    found = dict[str, None]()
+    for chosen in study.repeated():
+        own = [f"{key} {plain(v)}" for key, v in chosen.items() if key not in study.telling]
+        if study.compare and own:
+            found[f" {plain(chosen[study.compare.parameter])} is run with {', '.join(own)}."] = None
+    return "".join(found)
+
+
 def _groups(study: Study, table: pd.DataFrame) -> Iterator[tuple[list[str], pd.DataFrame]]:
-    """Cells that differ in nothing but seeds, with what they have in common; a dash: as in the set."""
-    keys = study.varied
+    """Cells that differ in nothing but seeds, with what they have in common, setting by setting; a dash: as
+    in the set."""
+    keys = study.telling
     if not keys:
         yield [], table
         return
+    found = []
     for values, group in table.groupby(keys, sort=False, dropna=False):
         told = ["–" if v != v else shown(k, str(v)) for k, v in zip(keys, values, strict=True)]
-        yield told, group
+        found.append((told, group))
+    if study.compare:
+        found.sort(key=lambda pair: order(tuple(pair[0][:-1])))  # all but who is compared
+    yield from found
 
 
 def bounds(found: Bounds | None) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from test_comparing import compared, counts, study
+from test_comparing import METHODS, compared, counts, study, table
 
 from dllr.study import charts
 from dllr.study.page import Chart, Section, Table, html, markdown, write
-from dllr.study.sections import bounds, difference, mean, plain_mean
+from dllr.study.sections import bounds, difference, mean, plain_mean, scores
 
 
 def drawn() -> Figure:
@@ -60,6 +60,19 @@ def test_numbers_are_told_with_their_spread() -> None:
     assert difference([0.01]) == "+1.0"
     assert difference([0.01, 0.03]) == "+2.0 (-10.7 to +14.7)"
     assert bounds(None) == "–"
+
+
+def test_scores_stand_by_budget_and_say_how_a_method_is_run() -> None:
+    own = {"train_round.method": ["supervised"], "split.labelled_tiles": [8], "x.y": [False]}
+    described = study(values=[METHODS, own])
+    made = table(described).assign(**dict.fromkeys(("oa", "f1", "kappa"), 0.5))
+    section = scores(described, made[made["head"] == "fused"])
+    assert section.table is not None
+    assert section.table.columns[:3] == ["split.labelled_tiles", "train_round.method", "cells"]
+    assert [row[:2] for row in section.table.rows] == [
+        ["8", "fixmatch"], ["8", "dllr"], ["8", "supervised"], ["32", "fixmatch"], ["32", "dllr"],
+    ]  # fmt: skip
+    assert section.text.endswith(" supervised is run with x.y false.")
 
 
 @pytest.mark.parametrize("drawing", ["budget", "forest"])
