@@ -99,7 +99,8 @@ def tasks(recipes: Mapping[str, Mapping[str, str]]) -> dict[Sharers, list[str]]:
 
 
 def run(todo: Collection[Sharers], work: Callable[[Sharers], str], jobs: int) -> dict[Sharers, str]:
-    """Do every task after those that contain it, `jobs` at a time.
+    """Do every task after those that contain it, `jobs` at a time; of what is ready that first which fewest
+    share, so that a study that is stopped has finished cells.
 
     Args:
         work: does a task and returns what went wrong, empty if nothing did.
@@ -112,10 +113,13 @@ def run(todo: Collection[Sharers], work: Callable[[Sharers], str], jobs: int) ->
     order.prepare()
     failed: dict[Sharers, str] = {}
     running: dict[Future[str], Sharers] = {}
+    ready: list[Sharers] = []
     pool = ThreadPoolExecutor(jobs)
     try:
         while order.is_active():
-            for task in order.get_ready():
+            ready = sorted([*ready, *order.get_ready()], key=len)
+            while ready and len(running) < jobs:
+                task = ready.pop(0)
                 if broken := [other for other in waits[task] if other in failed]:
                     failed[task] = failed[broken[0]]
                     order.done(task)

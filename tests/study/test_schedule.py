@@ -73,6 +73,18 @@ def test_what_waits_for_a_failure_fails_with_it_and_the_rest_is_done() -> None:
     assert sorted(done, key=len) == [one("c"), one("a", "b")]
 
 
+def test_cells_are_finished_before_others_are_begun() -> None:
+    todo = [one("a", "b"), one("c", "d"), *map(one, "abcd")]
+    done = []
+
+    def work(task: frozenset[str]) -> str:
+        done.append(task)
+        return ""
+
+    run(todo, work, 1)
+    assert done == [one("a", "b"), one("a"), one("b"), one("c", "d"), one("c"), one("d")]
+
+
 def test_tasks_that_share_nothing_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
