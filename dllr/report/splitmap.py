@@ -43,6 +43,9 @@ _CROWD = 3.0  # inches, side of a square that all marks fit in: many marks are s
 _CLOSE_UPS = 5  # groups of scenes that are shown on their own
 _NAMED = 20  # scenes up to which they are named
 _LETTER = (0.066, 0.14)  # inches, width and height of a name's letters
+_GAP = 0.05  # inches between a shape and its name
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top in inches
 
 
 @dataclass(frozen=True)
@@ -176,23 +179,42 @@ def _path(shapes: Corners) -> Path:
 
 
 def _name(axes: Axes, scenes: Sequence[Scene], shapes: Corners) -> None:
-    """Names inside their shapes or beside them; one that would cover another is left out."""
-    taken: list[tuple[float, float, float, float]] = []
-    for scene, shape in zip(scenes, shapes, strict=True):
-        (left, bottom), (right, top) = shape.min(axis=0), shape.max(axis=0)
-        long, high = _LETTER[0] * len(scene.name), _LETTER[1]
-        x, y = (left + right) / 2 - long / 2, (bottom + top) / 2
-        if long > right - left or high > top - bottom:
-            x = right + 0.05 if right + long + 0.05 < footprints.WIDE else left - long - 0.05
-        box = (x, y - high / 2, x + long, y + high / 2)
-        if x >= 0 and not any(_meet(box, other) for other in taken):
+    """Names inside their shapes or beside all; one that would cover another is left out."""
+    frames: list[Box] = [(*shape.min(axis=0), *shape.max(axis=0)) for shape in shapes]
+    taken: list[Box] = []
+    for scene, frame in zip(scenes, frames, strict=True):
+        others = [other for other in frames if other is not frame]
+        inside, *beside = _places(frame, _LETTER[0] * len(scene.name), _LETTER[1])
+        fitting = [inside] if _holds(frame, inside) else []
+        fitting += [
+            box
+            for box in beside
+            if _holds((*axes.viewLim.p0, *axes.viewLim.p1), box)
+            and not any(_meet((box[0] - _GAP, box[1], box[2] + _GAP, box[3]), o) for o in others)
+        ]
+        box = next((b for b in fitting if not any(_meet(b, other) for other in taken)), None)
+        if box:
             taken.append(box)
-            middle = (box[0] + box[2]) / 2
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
-            axes.text(middle, y, scene.name, parse_math=False, **look)
+            x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+            axes.text(x, y, scene.name, parse_math=False, **look)
 
 
-def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+def _places(frame: Box, long: float, high: float) -> list[Box]:
+    """Where a name may stand: in its shape, right of it, left, above and below."""
+    left, bottom, right, top = frame
+    x, y = (left + right - long) / 2, (bottom + top - high) / 2
+    corners = [
+        (x, y), (right + _GAP, y), (left - _GAP - long, y), (x, top + _GAP), (x, bottom - _GAP - high),
+    ]  # fmt: skip
+    return [(x, y, x + long, y + high) for x, y in corners]
+
+
+def _holds(a: Box, b: Box) -> bool:
+    return a[0] <= b[0] and a[1] <= b[1] and b[2] <= a[2] and b[3] <= a[3]
+
+
+def _meet(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 

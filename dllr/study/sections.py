@@ -146,7 +146,8 @@ def _places(compared: Contest) -> Iterator[Section]:
     yield Section(
         "places",
         "Places",
-        "Mean place by mIoU among those who were run at all settings, 1 the best; equal scores share one.",
+        "Mean place by mIoU, 1 the best, over the settings and seeds that have all of these; equal scores "
+        "share one.",
         Table([compared.parameter, "mean place", "first in"], rows, 1),
     )
 

@@ -17,9 +17,12 @@ def scene(name: str, split: str, x: float = 10, y: float = 50, side: float = 0.1
     return Scene(name, PARTS[split], split != "none", np.array(box))
 
 
+def texts(svg: str) -> list[ElementTree.Element]:
+    return [found for found in ElementTree.fromstring(svg).iter() if found.tag.endswith("text")]
+
+
 def words(svg: str) -> list[str]:
-    tree = ElementTree.fromstring(svg)
-    return ["".join(found.itertext()) for found in tree.iter() if found.tag.endswith("text")]
+    return ["".join(found.itertext()) for found in texts(svg)]
 
 
 def test_few_scenes_are_named_whatever_their_names() -> None:
@@ -38,9 +41,23 @@ def test_many_scenes_are_counted_and_not_named() -> None:
     assert len(chart.svg) < 100 * len(many)
 
 
+def test_names_of_neighbours_lie_on_no_scene() -> None:
+    """Scenes in a row, narrower than their names: above and below in turn."""
+    row = [scene(f"a_scene_{i}", "train", 10 + 0.12 * i) for i in range(8)]
+    (chart,) = splitmap.overview(row)
+    names = [e for e in texts(chart.svg) if "".join(e.itertext()).startswith("a_scene")]
+    heights = [float(e.attrib["y"]) for e in names]
+    assert len(heights) == 8
+    assert heights[::2] == [heights[0]] * 4 and heights[1::2] == [heights[1]] * 4
+    assert heights[0] < heights[1] - 0.1 * 72 * 4.4 / 1.12 / 0.94 * 0.9  # scenes lie between
+
+
 def test_a_name_that_would_cover_another_is_left_out() -> None:
-    (chart,) = splitmap.overview([scene(name, "train") for name in ("first", "second")])
-    assert [name for name in words(chart.svg) if name in ("first", "second")] == ["first"]
+    """Scenes of one place: a name in it and one at each side, no more."""
+    here = [f"scene {i}" for i in range(9)]
+    (chart,) = splitmap.overview([scene(name, "train") for name in here])
+    named = [name for name in words(chart.svg) if name in here]
+    assert named == here[: len(named)] and 1 <= len(named) <= 5
 
 
 def test_scenes_a_world_apart_can_be_seen_and_are_said_to_be_larger() -> None:

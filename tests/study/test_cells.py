@@ -110,7 +110,8 @@ def test_two_grids_are_compared_at_equal_budget_and_seed(project: Project) -> No
     assert "| 2 | fixmatch | +0.0 | +0.0 to +0.0 | +0.0 to +0.0 | 1 of 2 | +0.0 +0.0 |" in page
     assert "| dllr | 1.50 | 0 of 4 |" in page
     assert page.index("How much must be annotated?") < page.index("## Scores")
-    assert '| supervised | 10 | {"1": 0} | 2 | 15.0 ± 7.1 |' in page
+    assert "| 10 | supervised | 2 | 15.0 ± 7.1 |" in page
+    assert 'supervised is run with rounds {"1": 0}.' in page
 
 
 def test_cells_are_runs_of_one_experiment(
