@@ -3,7 +3,8 @@
 A *stage* is keyed by its command, the content hashes of its dependencies and the values of its
 parameters. A *state of the sources* is keyed by the commands and parameters of all stages and by
 the content of every dependency that no stage makes, which is the data and the code. Neither holds
-a git commit, a time or a result, so a stage that is still running has its key already.
+a git commit, a time or a result, so a stage that is still running has its key already. Nor does the
+order count that dvc.yaml names things in, since dvc.lock has another.
 """
 
 import time
@@ -34,7 +35,7 @@ class Stage:
 
     @property
     def key(self) -> str:
-        return digest(self.cmd, self.deps, self.params)
+        return digest(self.cmd, *_sorted(self.deps, self.params))
 
     @property
     def kind(self) -> str:
@@ -57,7 +58,12 @@ class State:
 
     @property
     def key(self) -> str:
-        return digest(self.cmds, self.params, self.sources)
+        return digest(*_sorted(self.cmds, self.params, self.sources))
+
+
+def _sorted(*mappings: dict[str, Any]) -> list[list[tuple[str, Any]]]:
+    """By key. What lies deeper keeps its order: that of classes and bands counts."""
+    return [sorted(mapping.items()) for mapping in mappings]
 
 
 def state_of(stages: Iterable[Stage]) -> State | None:

@@ -172,7 +172,9 @@ class Follower:
             known = self._store.runs(experiment, state.key)
             self._store.put(experiment, whole, known, status="RUNNING")
             self._store.put(experiment, own, known, parent=whole, status="RUNNING")
-        return experiment, known[own.key].info.run_id
+            run_id = known[own.key].info.run_id
+            self._store.follow(run_id, [])  # a sign of life, before others look for one
+        return experiment, run_id
 
     def _send(self, history: Path) -> bool:
         _ = self._identity  # taken first, and once: a store that is away does not put it off

@@ -35,6 +35,10 @@ from dllr.tracking.metrics import (
 )
 
 TRAINING = ("warmup", "train_round")
+BUDGETS = {
+    "labelled_tiles": "tiles",
+    "labelled_scenes": "scenes",
+}  # keys of section split, and in words
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def state_view(
     tags = {"set": data_name(state), **_facts(params), **(tags or {})}
     # The digest comes first: lists of runs cut long names off.
     words = [state.key[:6], tags.get("method", "")]
-    words += [f"{tags['labelled_tiles']} tiles"] if "labelled_tiles" in tags else []
+    words += [f"{tags[name]} {unit}" for name, unit in BUDGETS.items() if name in tags]
     view = View(
         state.key,
         " ".join(word for word in words if word),
@@ -219,11 +223,12 @@ def _facts(params: dict[str, Any]) -> dict[str, str]:
     tags = {}
     supervised = params.get("rounds") == {}
     method = "supervised" if supervised else params.get("train_round", {}).get("method")
+    if method is not None:
+        tags["method"] = str(method)
     split = params.get("split", {})
-    budget = split["labelled_tiles"] or "all" if "labelled_tiles" in split else None
-    for name, value in (("method", method), ("labelled_tiles", budget)):
-        if value is not None:
-            tags[name] = str(value)
+    budgets = {name: split[name] for name in BUDGETS if name in split}
+    limits = {name: str(value) for name, value in budgets.items() if value is not None}
+    tags |= limits or dict.fromkeys(list(budgets)[:1], "all")
     for path, value in leaves(params):
         if path[-1] == "seed":
             tags[f"seed.{path[0]}"] = str(value)

@@ -218,6 +218,17 @@ def test_dvc_compares_experiments(chain: Project) -> None:
     assert "denser" in chain("dvc", "exp", "show", "--csv", "--no-pager")
 
 
+def test_a_stage_that_runs_is_known_by_what_dvc_will_record(chain: Project) -> None:
+    from dllr.tracking.identity import planned_stages, recorded_stages, state_of
+
+    recorded, planned = recorded_stages(chain.root), planned_stages(chain.root)
+    assert {name: stage.key for name, stage in planned.items()} == {
+        name: stage.key for name, stage in recorded.items()
+    }
+    states = state_of(recorded.values()), state_of(planned.values())
+    assert states[0] and states[1] and states[0].key == states[1].key
+
+
 def test_mlflow_shows_what_dvc_recorded(chain: Project) -> None:
     assert "posted" in chain("dllr", "track") or (chain.root / "mlflow.db").exists()
     import mlflow

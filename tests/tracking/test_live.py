@@ -95,9 +95,11 @@ def test_a_run_that_nobody_follows_any_more_is_ended(project: Project) -> None:
     history = project.root / "history.csv"
     history.write_text("round,step,loss\n0,0,nan\n0,10,inf\n0,20,0.5\n")
     follower = Follower(project.root, "warmup", own, own)
-    assert follower._send(history)
-    assert follower._send(history)
     _, run_id = follower._run
+    track(project.root)
+    assert project.dump()[run_id]["status"] == "RUNNING"  # although it has posted nothing yet
+    assert follower._send(history)
+    assert follower._send(history)
     running = project.dump()[run_id]
     assert running["status"] == "RUNNING"
     assert [step for step, *_ in running["history"]["loss"]] == [0, 10, 20]

@@ -188,6 +188,20 @@ def test_a_changed_parameter_is_a_second_run_complete_in_itself(project: Project
     assert same == set(STAGES) - {"report"}
 
 
+def test_a_budget_of_scenes_is_told_as_one_of_tiles_is(project: Project) -> None:
+    project.change("labelled_tiles: 16", "labelled_tiles: null, labelled_scenes: 2")
+    project.repro()
+    track(project.root)
+    (whole,) = project.wholes()
+    assert whole["name"].endswith(" self_training 2 scenes")
+    assert whole["tags"]["labelled_scenes"] == "2"
+    assert "labelled_tiles" not in whole["tags"]
+    project.change("labelled_scenes: 2", "labelled_scenes: null")
+    project.repro()
+    track(project.root)
+    assert project.wholes()[1]["name"].endswith(" self_training all tiles")
+
+
 def test_an_edit_that_was_not_run_is_no_run(project: Project) -> None:
     track(project.root)
     before = project.dump()
