@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from dllr.errors import StudyError
 from dllr.execution import threads
-from dllr.files import file_digest
+from dllr.files import WORK, file_digest
 from dllr.study import description, page, results, schedule, sections, worktree
 from dllr.study.description import Cell, Study
 
@@ -80,8 +80,12 @@ class _Sitting:
         recipes = {name: state.recipe for name, state in self.states.items()}
         self.rows = results.kept(self.page.with_suffix(".csv"), recipes)
         for cell in cells:
-            if cell.name not in self.rows and self.states[cell.name].current:
+            if not self.states[cell.name].current:
+                continue
+            if cell.name not in self.rows:
                 self._finish(cell)
+            elif (place / cell.name / WORK).exists():  # stopped after its row was written
+                self._show(cell)
 
     def run(self) -> str:
         todo = {n: state.recipes for n, state in self.states.items() if n not in self.rows}
@@ -107,9 +111,13 @@ class _Sitting:
 
     def _finish(self, cell: Cell) -> None:
         """Write down what a cell made, show it in MLflow, and free what it needs no more."""
-        folder = self.place / cell.name
         self._gather(cell)
         self._write({})
+        self._show(cell)
+
+    def _show(self, cell: Cell) -> None:
+        """In MLflow; with that a cell is done, and what it needs no more goes."""
+        folder = self.place / cell.name
         _post(folder, self.states[cell.name].last, self.environment)
         worktree.tidy(folder)
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dllr.study import paired
 from dllr.study.description import Study
 from dllr.study.paired import Bounds
-from dllr.study.results import HEAD, plain
+from dllr.study.results import HEAD, Tallies, plain
 
 BUDGETS = {  # what may be annotated, and what it is called
     "split.labelled_tiles": "labelled tiles",
@@ -24,7 +23,10 @@ Setting = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Difference:
-    """mIoU of the reference less that of a contestant, 0..1, over the cells that differ in nothing else."""
+    """mIoU of the reference less that of a contestant, 0..1, over the cells that differ in nothing else.
+
+    over_scenes: None too where the two were tested on different scenes.
+    """
 
     setting: Setting
     contestant: str
@@ -66,7 +68,7 @@ class Contest:
         ]
         return chosen.set_index("repetition")["miou"].dropna()
 
-    def differences(self, tallies: Mapping[str, NDArray[np.int64]]) -> list[Difference]:
+    def differences(self, tallies: Mapping[str, Tallies]) -> list[Difference]:
         """In every setting that has both, in the order of settings, then contestants.
 
         tallies: as `dllr.study.results.tallies` gives them.
@@ -84,11 +86,13 @@ class Contest:
                 if contestant == self.reference or not shared:
                     continue
                 apart = (own[shared] - other[shared]).tolist()
-                pair = (
+                first, second = (
                     [tallies[cells[setting, name, seeds]] for seeds in shared]
                     for name in (self.reference, contestant)
                 )
-                bounds = paired.over_seeds(apart), paired.over_scenes(*pair)
+                same = [one.scenes for one in first] == [one.scenes for one in second]
+                counts = ([one.counts for one in each] for each in (first, second))
+                bounds = paired.over_seeds(apart), paired.over_scenes(*counts) if same else None
                 found.append(Difference(setting, contestant, apart, *bounds))
         return found
 
@@ -172,8 +176,10 @@ def titled(values: Sequence[str], reference: str) -> list[str]:
         if section is None or value == reference:
             found.append("as it is" if value == reference else value)
             continue
-        changed = {k: v for k, v in section.items() if whole.get(k) != v}
-        found.append(", ".join(f"{k}: {_shown(v)}" for k, v in changed.items()))
+        changed = {k: v for k, v in section.items() if k not in whole or whole[k] != v}
+        words = [f"{k}: {_shown(v)}" for k, v in changed.items()]
+        words += [f"without {k}" for k in whole if k not in section]
+        found.append(", ".join(words))
     return found
 
 

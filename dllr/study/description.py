@@ -83,8 +83,8 @@ class Study(BaseModel):
         name = self.compare.parameter
         if not all(name in grid for grid in self.values):
             raise ValueError(f"compare.parameter: {name} is not in values, or not in all its grids")
-        there = [value for grid in self.values for value in grid[name]]
-        if self.compare.reference not in there:
+        there = {json.dumps(value, sort_keys=True) for grid in self.values for value in grid[name]}
+        if json.dumps(self.compare.reference, sort_keys=True) not in there:
             raise ValueError(f"compare.reference: {self.compare.reference} is no value of {name}")
         found = [json.dumps([c[key] for key in (name, *self.settings)]) for c in self.repeated()]
         if twice := [text for text in found if found.count(text) > 1]:
@@ -160,8 +160,10 @@ def read(file: Path, tier: str | None = None) -> tuple[str, Study]:
         known = ", ".join(tiers) or "none, so leave it out"
         raise StudyError(f"{file}: no tier {tier!r}; there is: {known}")
     if tier is not None:
-        fixed = (described.get("fixed") or {}) | (tiers[tier].get("fixed") or {})
-        described |= tiers[tier] | {"fixed": fixed}
+        shared, own = (each.get("fixed") or {} for each in (described, tiers[tier]))
+        if not isinstance(shared, dict) or not isinstance(own, dict):
+            raise StudyError(f"{file}: fixed: parameter → value, found {shared!r} and {own!r}")
+        described |= tiers[tier] | {"fixed": shared | own}
     try:
         return file.stem if tier is None else f"{file.stem}_{tier}", Study.model_validate(described)
     except ValidationError as error:

@@ -117,15 +117,21 @@ def _scenes(path: Path, number: str, names: Sequence[str]) -> Rows:
     return rows
 
 
-def tallies(scenes: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
-    """Table of scenes → by cell, (scenes, 3, K): hits, actual and predicted pixels by class."""
-    return {
-        str(cell): group[list(TALLY)]
-        .to_numpy(np.int64)
-        .reshape(group["scene"].nunique(), -1, len(TALLY))
-        .swapaxes(1, 2)
-        for cell, group in scenes.groupby("cell", sort=False)
-    }
+class Tallies(NamedTuple):
+    """Of one cell: its test scenes, and (scenes, 3, K) hits, actual and predicted pixels by class."""
+
+    scenes: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+
+def tallies(scenes: pd.DataFrame) -> dict[str, Tallies]:
+    """Table of scenes → by cell."""
+    found = {}
+    for cell, group in scenes.groupby("cell", sort=False):
+        names = tuple(group["scene"].unique())
+        counts = group[list(TALLY)].to_numpy(np.int64).reshape(len(names), -1, len(TALLY))
+        found[str(cell)] = Tallies(names, counts.swapaxes(1, 2))
+    return found
 
 
 def scenes_beside(table: Path) -> Path:
@@ -171,7 +177,8 @@ def write(path: Path, cells: Sequence[Cell], found: Mapping[str, Found]) -> None
         (path, [row for each in there for row in each.scores]),
     ):
         with atomic_file(target) as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
+            # As objects: a column keeps its values as they are, whatever stands in the other rows.
+            pd.DataFrame(rows, dtype=object).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read(path: Path, varied: Sequence[str]) -> pd.DataFrame:

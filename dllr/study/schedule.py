@@ -1,7 +1,7 @@
 """What cells share is made once, the rest side by side.
 
-A stage has a *recipe*: its command, its parameters, what it reads, with the content of its code, and the
-recipes of what it reads.
+A stage has a *recipe*: its command, its parameters, what it reads, with the content of what no stage makes
+(scenes and code), and the recipes of what makes the rest.
 Cells in which a stage has the same recipe would make the same. The stages are grouped by the set of
 cells that share them; a set is one task, run in its first cell, and the other cells find its outputs
 in DVC's run-cache. A set waits for the sets that contain it, because what a shared stage reads is
@@ -10,11 +10,12 @@ shared by the same cells at least. The set of a cell alone is the last of that c
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from dllr.errors import StudyError
 from dllr.files import digest
@@ -56,14 +57,19 @@ def ask_dvc(folder: Path, target: Path, root: Path) -> State:
             graph = repo.index.graph  # edges go from a stage to the stages that it depends on
             last = repo.find_outs_by_path(str(folder / target))[0].stage
             graph = graph.subgraph({last, *nx.descendants(graph, last)})
-            committed = _committed(folder, {d.def_path for s in graph for d in s.deps})
+            read = {d.def_path: d for s in graph for d in _files(s)}
+            known = _committed(folder, read.keys())
+            made = [PurePath(out.def_path) for s in graph for out in s.outs]
+            for path, dependency in read.items():
+                if path not in known and not _touches_any(PurePath(path), made):
+                    known[path] = dependency.get_hash().value if dependency.exists else ""
             for stage in reversed(list(nx.topological_sort(graph))):
                 if stage.path_in_repo != PIPELINE:
                     continue  # a pipeline of its own, in a folder below
                 params = [d.read_params() for d in stage.deps if isinstance(d, ParamsDependency)]
-                deps = sorted((d.def_path, committed.get(d.def_path, "")) for d in stage.deps)
+                deps = sorted((d.def_path, known.get(d.def_path, "")) for d in _files(stage))
                 above = sorted(recipes[s.name] for s in graph[stage] if s.name in recipes)
-                text = json.dumps([stage.cmd, params, deps, above], default=str)
+                text = json.dumps([stage.cmd, params, deps, above], default=str, ensure_ascii=False)
                 recipes[stage.name] = digest(text.replace(str(root), "."))
             current = not repo.status(last.addressing, with_deps=True)
     except DvcException as error:
@@ -71,7 +77,19 @@ def ask_dvc(folder: Path, target: Path, root: Path) -> State:
     return State(recipes, current, last.name, recipes[last.name])
 
 
-def _committed(folder: Path, paths: set[str]) -> dict[str, str]:
+def _files(stage: Any) -> list[Any]:
+    """What a stage of DVC reads beside its parameters."""
+    from dvc.dependency import ParamsDependency
+
+    return [d for d in stage.deps if not isinstance(d, ParamsDependency)]
+
+
+def _touches_any(path: PurePath, others: Iterable[PurePath]) -> bool:
+    """Whether it is one of the others, lies in one, or holds one."""
+    return any(path.is_relative_to(other) or other.is_relative_to(path) for other in others)
+
+
+def _committed(folder: Path, paths: Collection[str]) -> dict[str, str]:
     """Path → git's hash of what the last commit has there, of those that it has."""
     inside = sorted(path for path in paths if not Path(path).is_absolute())
     listed = git(folder, "ls-tree", "-z", "HEAD", "--", *inside)

@@ -74,6 +74,8 @@ def _budget(
         + ", ".join(f"{mean(s)} % with {ALL if b is None else f'{b:g}'}" for b, s in by.items())
         for name, by in curves.items()
     )
+    limited = all(budget is not None for by in curves.values() for budget in by)
+    every = "" if limited else f"; {ALL} = every one of the training split"
     yield Section(
         "budget",
         "How much must be annotated?",
@@ -83,7 +85,7 @@ def _budget(
                 lambda: charts.budget_curves(curves, look, words),
                 "budget",
                 f"mIoU by {words}. {told}",
-                f"mIoU by {words}; {ALL} = every one of the training split",
+                f"mIoU by {words}" + every,
             )
         ],
     )
@@ -164,6 +166,7 @@ def _costs(study: Study, table: pd.DataFrame) -> Iterator[Section]:
     there = {name: title for name, title in titles.items() if name in chosen}
     if not there or not study.varied:
         return
+    beside = ", and cells ran side by side" if study.jobs > 1 else ""
     rows = [
         [
             *values,
@@ -175,7 +178,7 @@ def _costs(study: Study, table: pd.DataFrame) -> Iterator[Section]:
         "costs",
         "Costs and calibration",
         "Mean ± standard deviation over the seeds. CPU seconds are of all cores together, where the cell "
-        "was trained; cells ran side by side. ECE is the expected calibration error on test, before and "
+        f"was trained{beside}. ECE is the expected calibration error on test, before and "
         "after the temperature that validation gave.",
         Table([*study.telling, *there.values()], rows, len(study.telling)),
     )
@@ -185,7 +188,7 @@ def _labels(study: Study, table: pd.DataFrame) -> Iterator[Section]:
     """How right the pseudo-labels of the last round are, rule by rule, where the ledger knows."""
     from dllr.transport.rivals import RULES  # brings torch with it
 
-    table = table[table["round"] == table["round"].max()]
+    table = table[table["round"] == table.groupby("cell")["round"].transform("max")]
     for place, title in SETS.items():
         for measure, words in MEASURES.items():
             start = f"labels/{place}/{measure}/"
@@ -196,17 +199,20 @@ def _labels(study: Study, table: pd.DataFrame) -> Iterator[Section]:
             rivals = [name for name in columns if name.removeprefix(start) in RULES]
             rows = []
             for values, group in _groups(study, table):
-                best = max(rivals, key=lambda name: group[name].mean())
-                apart = (group[start + REASSIGNED] - group[best]).dropna().tolist()
-                means = [mean(group[name]) for name in columns]
+                known = group.dropna(subset=columns, how="all")
+                if known.empty:
+                    continue
+                best = max(rivals, key=lambda name: known[name].mean())
+                apart = (known[start + REASSIGNED] - known[best]).dropna().tolist()
+                means = [mean(known[name]) for name in columns]
                 said = f"{difference(apart)} over {best.removeprefix(start)}"
-                rows.append([*values, str(len(group)), *means, said])
+                rows.append([*values, str(len(known)), *means, said])
             heads = [*study.telling, "cells", *rules, f"{REASSIGNED} over the best of the others"]
             yield Section(
                 f"labels-{place}-{measure}",
                 f"Pseudo-labels, {title}: {words}",
-                "Every rule labels the same share of the pixels of the same teacher, in the last round, %; "
-                "intervals hold 95 % of the mean difference by Student's t over the cells.",
+                "Every rule labels the same share of the pixels of the same teacher, in each cell's last "
+                "round, %; intervals hold 95 % of the mean difference by Student's t over the cells.",
                 Table(heads, rows, len(study.telling)),
             )
 

@@ -16,6 +16,8 @@ from tiny_project import Project
 
 from dllr import study
 from dllr.errors import StudyError
+from dllr.study import results
+from dllr.study.description import Cell
 
 GRID = {
     "set": "tiny",
@@ -114,6 +116,21 @@ def test_two_grids_are_compared_at_equal_budget_and_seed(project: Project) -> No
     assert 'supervised is run with rounds {"1": 0}.' in page
 
 
+def test_values_in_a_table_stay_as_they_are_beside_others(tmp_path: Path) -> None:
+    """Kept rows are texts, new ones numbers: which is which must not show."""
+    cells = [Cell(name, {}, {}) for name in "ab"]
+    rows = [{"cell": name, "peak": 600, "miou": 0.1 + 0.2, "selected": True} for name in "ab"]
+    rows[1]["peak"] = None
+    found = {row["cell"]: results.Found([row], [{"cell": row["cell"], "hits": 1}]) for row in rows}
+    path = tmp_path / "table.csv"
+    results.write(path, cells, found)
+    made = path.read_bytes()
+    assert made.splitlines()[1] == b"a,600,0.30000000000000004,True"
+    (kept,) = results._texts(path)["a"]
+    results.write(path, cells, found | {"a": results.Found([kept], found["a"].scenes)})
+    assert path.read_bytes() == made
+
+
 def test_cells_are_runs_of_one_experiment(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +196,12 @@ def test_what_a_committed_table_has_is_not_made_again_elsewhere(project: Project
         assert project.ran() == []
         assert (elsewhere / "studies/results/grid.csv").read_bytes() == made
 
-        code = elsewhere / "stage.py"
+        code, own = elsewhere / "stage.py", elsewhere / "params.yaml"
+        own.write_text("rounds: {}\n")  # the project's own, which no cell uses
+        subprocess.run(["git", "commit", "-qam", "other parameters"], check=True)
+        study.run(file, elsewhere)
+        assert project.ran() == []
+
         code.write_text(code.read_text() + "# edited\n")
         subprocess.run(["git", "commit", "-qam", "other code"], check=True)
         study.run(file, elsewhere)
@@ -187,6 +209,24 @@ def test_what_a_committed_table_has_is_not_made_again_elsewhere(project: Project
     table = pd.read_csv(elsewhere / "studies/results/grid.csv")
     assert len(table) == 8
     assert table["commit"].nunique() == 1
+
+
+def test_scenes_that_were_changed_are_run_again(project: Project) -> None:
+    project.study(**GRID | {"values": {}})
+    scene = project.root / "data" / "scenes" / "a.txt"
+    scene.write_text("the same scene, mended")
+    project.ran()
+    project.study(**GRID | {"values": {}})
+    assert project.counts()["scenes"] == 1
+
+
+def test_a_sitting_that_ended_after_a_row_was_written_is_tidied_up_after(project: Project) -> None:
+    described = GRID | {"values": {}, "seeds": {}}
+    project.study(**described)
+    work = project.cell("tiny") / ".dllr"
+    work.mkdir()
+    project.study(**described)
+    assert not work.exists()
 
 
 def test_a_failed_cell_is_told_and_stops_no_other(

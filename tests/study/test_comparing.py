@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from dllr.study.comparing import Contest, contest, titled
 from dllr.study.description import Study
-from dllr.study.results import plain
+from dllr.study.results import Tallies, plain
 
 SEEDS = {"train.seed": [0, 1, 2]}
 METHODS = {"train_round.method": ["fixmatch", "dllr"], "split.labelled_tiles": [32, 8]}
@@ -47,9 +46,10 @@ def compared(described: Study) -> Contest:
     return found
 
 
-def counts(found: Contest) -> dict[str, NDArray[np.int64]]:
+def counts(found: Contest) -> dict[str, Tallies]:
     """Of every cell one scene, which says no more than that it is there."""
-    return {cell: np.array([[[4, 1], [6, 4], [7, 3]]]) for cell in found.frame["cell"]}
+    counts = np.array([[[4, 1], [6, 4], [7, 3]]])
+    return {cell: Tallies(("a",), counts) for cell in found.frame["cell"]}
 
 
 def test_differences_are_taken_at_equal_budget_and_seed() -> None:
@@ -64,6 +64,17 @@ def test_differences_are_taken_at_equal_budget_and_seed() -> None:
         assert d.over_seeds == pytest.approx((gain, gain))
         assert d.over_scenes == (0, 0)
         assert d.won == 3
+
+
+def test_scenes_are_drawn_only_where_both_were_tested_on_the_same() -> None:
+    found = compared(study())
+    seen = counts(found)
+    assert all(d.over_scenes for d in found.differences(seen))
+    chosen = found.frame[found.frame["contestant"] == "fixmatch"]["cell"].iloc[0]
+    seen[chosen] = Tallies(("b",), seen[chosen].counts)
+    apart = [d for d in found.differences(seen) if d.over_scenes is None]
+    assert [d.contestant for d in apart] == ["fixmatch"]
+    assert apart[0].over_seeds is not None
 
 
 def test_a_cell_that_is_missing_leaves_out_its_pair() -> None:
@@ -126,6 +137,8 @@ def test_sections_are_called_by_what_they_change() -> None:
     texts = [json.dumps(value) for value in (whole, *without)]
     assert titled(texts, texts[0]) == ["as it is", "masking: none", "masking: none, cross: false"]
     assert titled(["a", "b"], "a") == ["a", "b"]
+    rounds = [json.dumps(value) for value in ({"1": 0, "2": 1}, {"1": 0}, {}, {"1": 0, "2": 0})]
+    assert titled(rounds, rounds[0]) == ["as it is", "without 2", "without 1, without 2", "2: 0"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +148,10 @@ def test_sections_are_called_by_what_they_change() -> None:
         (
             {"compare": {"parameter": "train_round.method", "reference": "dlr"}},
             "dlr is no value of train_round.method",
+        ),
+        (
+            {"values": {"x.y": [1.0, 2.0]}, "compare": {"parameter": "x.y", "reference": 1}},
+            "1 is no value of x.y",
         ),
         ({"values": [METHODS, METHODS]}, "comes twice"),
         ({"values": [METHODS, {"split.labelled_tiles": [1]}]}, "not in all its grids"),

@@ -128,6 +128,7 @@ def test_a_tier_is_the_study_at_a_size_of_its_own(project: Project) -> None:
         (["core"], None, "tiers: name → keys of its own, found \\['core'\\]"),
         ({"core": {"vaules": {}}}, None, "vaules: unknown key"),
         ({"core": {"fixed": None, "set": 3}}, None, "set: Input should be a valid string, found 3"),
+        ({"a": {"fixed": [1]}}, None, r"fixed: parameter → value, found \{\} and \[1\]"),
     ],
 )
 def test_tiers_that_are_none_are_refused(

@@ -10,7 +10,7 @@ from test_comparing import METHODS, compared, counts, study, table
 
 from dllr.study import charts
 from dllr.study.page import Chart, Section, Table, html, markdown, write
-from dllr.study.sections import bounds, difference, mean, plain_mean, scores
+from dllr.study.sections import bounds, difference, mean, plain_mean, scores, sections
 
 
 def drawn() -> Figure:
@@ -73,6 +73,27 @@ def test_scores_stand_by_budget_and_say_how_a_method_is_run() -> None:
         ["8", "fixmatch"], ["8", "dllr"], ["8", "supervised"], ["32", "fixmatch"], ["32", "dllr"],
     ]  # fmt: skip
     assert section.text.endswith(" supervised is run with x.y false.")
+
+
+def test_labels_are_those_of_the_last_round_of_cells_that_have_any() -> None:
+    """Of cells with two rounds, one of which was skipped, with one round, and with none."""
+    described = study(values={"rounds": [2, 1, 0]}, seeds={"train.seed": [0, 1]}, compare=None)
+    labels = {"labels/oracle/miou/argmax": 0.4, "labels/oracle/miou/reassigned": 0.5}
+    rows = []
+    for cell in described.combinations():
+        facts = {"cell": str(cell), **{name: str(value) for name, value in cell.items()}}
+        facts |= {"head": "fused", **dict.fromkeys(("miou", "oa", "f1", "kappa"), 0.3)}
+        for number in range(cell["rounds"] + 1):
+            skipped = (number, cell["train.seed"]) == (2, 1)
+            own = labels if number and not skipped else {}
+            rows.append({**facts, "round": number, "selected": number == 0, **own})
+    found = sections(described, pd.DataFrame(rows), pd.DataFrame())
+    (table,) = (section.table for section in found if section.name == "labels-oracle-miou")
+    assert table is not None
+    assert [(*row[:2], row[-1]) for row in table.rows] == [
+        ("2", "1", "+10.0 over argmax"),
+        ("1", "2", "+10.0 (+10.0 to +10.0) over argmax"),
+    ]
 
 
 @pytest.mark.parametrize("drawing", ["budget", "forest"])
