@@ -117,7 +117,7 @@ def of_rules(ledger: pd.DataFrame) -> list[Chart]:
 
 
 def of_labels(ledger: pd.DataFrame) -> list[Chart]:
-    """The labels that were trained on beside the teacher's own opinion, class by class: a chart a round
+    """The labels that were written beside the teacher's own opinion, class by class: a chart a round
     and set that has pixels."""
     rules = [LIKELIEST, REASSIGNED]
     charts = []

@@ -59,6 +59,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.handlelength": 1.6,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names may hold dollars
 }
 
 
@@ -172,12 +173,12 @@ def marginals(
 
 
 def accuracy_by_rule(
-    accuracy: Mapping[str, Mapping[str, float | None]], used: str, span: tuple[float, float]
+    accuracy: Mapping[str, Mapping[str, float | None]], written: str, span: tuple[float, float]
 ) -> Figure:
     """Marks of accuracy (0..1) by rule: {set: {rule: accuracy, or None: no mark}}.
 
-    `used` is the rule that was trained on; `span`, the least and the largest accuracy that the axis must
-    hold, lets charts of several rounds have one scale.
+    `written` is the rule whose labels were written; `span`, the least and the largest accuracy that the
+    axis must hold, lets charts of several rounds have one scale.
     """
     rules = list(next(iter(accuracy.values())))
     low, high = (100 * end for end in span)
@@ -190,11 +191,11 @@ def accuracy_by_rule(
                 list(there.values()), list(there), linestyle="none", label=place, **SETS[place]
             )
         _names_down(axes, rules)
-        if used in rules:
-            row = rules.index(used)
+        if written in rules:
+            row = rules.index(written)
             axes.axhspan(row - 0.5, row + 0.5, color=BLUE, alpha=0.14, linewidth=0)
             axes.get_yticklabels()[row].set_fontweight("bold")
-        axes.set(xlim=(low - pad, high + pad), xlabel="accuracy (%; trained on is shaded)")
+        axes.set(xlim=(low - pad, high + pad), xlabel="accuracy (%; written is shaded)")
         legend(figure, axes)
     return figure
 

@@ -70,7 +70,7 @@ class Page:
         params: section → its keys and values.
         scores: a row a round and head: round, head, selected, verdict, miou, boundary_miou, validation, oa,
             f1, kappa.
-        drawn: what the intervals are taken by, in words.
+        drawn: what the intervals are taken by, `units`, and what they are of, `says`, in words.
         by_class: a row a class of the round in use: see `dllr.report.tables.class_rows`.
         seen: pixels that both images see, and those that one alone does → pixels, and miou by head.
         guard: a row a round: round, verdict, best, correlation, entropy, and the mIoU of each head.
@@ -115,7 +115,7 @@ class Page:
     params: Mapping[str, Mapping[str, Any]]
     scores: Sequence[Row]
     score_charts: Sequence[Chart]
-    drawn: str
+    drawn: Mapping[str, str]
     by_class: Sequence[Row]
     seen: Mapping[str, Row]
     guard: Sequence[Row]

@@ -197,7 +197,7 @@ def _name(axes: Axes, scenes: Sequence[Scene], shapes: Corners) -> None:
             taken.append(box)
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
             x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-            axes.text(x, y, scene.name, parse_math=False, **look)
+            axes.text(x, y, scene.name, **look)
 
 
 def _places(frame: Box, long: float, high: float) -> list[Box]:

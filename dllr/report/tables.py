@@ -156,12 +156,13 @@ def class_rows(found: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def drawn(intervals: Mapping[str, Any]) -> str:
-    """What the intervals are taken by, in words."""
+def drawn(intervals: Mapping[str, Any]) -> dict[str, str]:
+    """What the intervals are taken by, in words: `units`, and what they say something of."""
     units = int(intervals["units"])
     if intervals["by"] == "scene":
-        return f"the {units} test scenes"
-    return f"{units} blocks of the test pixels, as there are too few scenes to draw from"
+        return {"units": f"the {units} test scenes", "says": "other scenes like these"}
+    few = f"{units} blocks of the test pixels, as there are too few scenes to draw from"
+    return {"units": few, "says": "other test pixels of these scenes, not other land"}
 
 
 def headline(
@@ -290,8 +291,8 @@ def prior_rows(transport: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
-    """`rows`: round, rule, whether its labels were used, and `scores`: coverage, accuracy and mIoU on the
-    calibration fold, then on unlabelled pixels where `oracle` says that any class of theirs is known."""
+    """`rows`: round, rule, whether its labels were written, and `scores`: coverage, accuracy and mIoU on
+    the calibration fold, then on unlabelled pixels where `oracle` says that a class of theirs is known."""
     whole = ledger[ledger["class"] == EVERY].astype({"round": int})
     oracle = bool(((whole["set"] == ORACLE) & (whole["pixels"] > 0)).any())
     places = [CALIBRATION, ORACLE] if oracle else [CALIBRATION]
@@ -303,7 +304,7 @@ def ledger_rows(ledger: pd.DataFrame) -> dict[str, Any]:
             for place in places
             for name in ("coverage", "accuracy", "miou")
         ]
-        rows.append({"round": number, "rule": rule, "used": rule == REASSIGNED, "scores": found})
+        rows.append({"round": number, "rule": rule, "written": rule == REASSIGNED, "scores": found})
     return {"rows": rows, "oracle": oracle}
 
 

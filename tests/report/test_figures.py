@@ -117,6 +117,12 @@ def test_a_bar_with_bounds_has_a_line_from_one_to_the_other_and_its_number_behin
     assert number.get_position()[0] == 86
 
 
+def test_classes_are_named_as_they_are_written() -> None:
+    name = r"a $\frob$ b"
+    figure = figures.class_iou({"fused": {name: 0.8}}, {"fused": {name: None}})
+    assert name in figures.svg(figure, "iou")
+
+
 def test_a_round_without_score_is_left_out() -> None:
     line = drawn()["rounds"].axes[0].get_lines()[1]
     assert line.get_xydata().tolist() == [[0, 50], [2, 60]]

@@ -151,6 +151,7 @@ def test_scores_of_classes_have_intervals_and_say_what_they_are_of(page: str) ->
     assert without_sar == "no SAR data 0 – – –"
     shown = text(section(page, "classes"))
     assert "20 blocks of the test pixels, as there are too few scenes" in shown
+    assert "other test pixels of these scenes, not other land, not another seed" in shown
     (bars,) = re.findall(r'aria-label="(fused: farmland [^"]*)"', section(page, "scores"))
     assert re.match(r"fused: farmland [\d.]+ % \([\d.]+ to [\d.]+\), city", bars)
     assert bars.count("others none") == 3

@@ -39,6 +39,13 @@ def test_gain_is_over_round_0() -> None:
     assert tables.headline(rounds, 1, bounds)["bounds"] == {"low": 0.4, "high": 0.7}
 
 
+def test_intervals_say_what_was_drawn_and_what_they_are_of() -> None:
+    by_scene = tables.drawn({"by": "scene", "units": 12})
+    assert by_scene == {"units": "the 12 test scenes", "says": "other scenes like these"}
+    by_block = tables.drawn({"by": "block", "units": 40})
+    assert by_block["units"].startswith("40 blocks") and "not other land" in by_block["says"]
+
+
 def test_only_the_fused_head_was_validated() -> None:
     rounds = {"0": heads(0.5), "1": heads(0.6)}
     rows = tables.score_rows(rounds, {"0": 0.4, "1": 0.45}, guards("kept", "kept"), 1)
