@@ -9,11 +9,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from dllr.errors import ParamsError
-from dllr.files import atomic_file
+from dllr.files import WORK, atomic_file, digest
 from dllr.params.load import PARAMS_FILE, check, read_yaml
 
 SETS = Path("params")
 DEFAULTS = SETS / "defaults.yaml"
+_WRITTEN = WORK / "params_used"  # digest of what `use` wrote
 _REPLACED_WHOLE = {"bands", "classes", "rounds"}  # dictionaries whose keys are the user's
 
 
@@ -39,7 +40,7 @@ def resolve(name: str) -> str:
     _lay_over(full, read_yaml(overlay) or {}, str(overlay))
     stream = StringIO()
     yaml.dump(full, stream)
-    _, _, body = stream.getvalue().partition("\n\n")
+    body = _body(stream.getvalue())
     check(YAML(typ="safe", pure=True).load(body), str(overlay))
     head = (
         f"# Parameter set: {name}. Every number a person may change; `dllr params use NAME` takes\n"
@@ -55,16 +56,32 @@ def use(name: str, overwrite: bool = False) -> str:
         ParamsError: params.yaml holds edits of its own and `overwrite` is not given.
     """
     text = resolve(name)
-    if PARAMS_FILE.exists() and not overwrite:
-        present = PARAMS_FILE.read_text(encoding="utf-8")
-        if present not in [text, *map(resolve, names())]:
-            raise ParamsError(
-                f"{PARAMS_FILE} has edits of its own that would be lost; commit or copy it, then "
-                f"run `dllr params use {name} --overwrite`"
-            )
-    with atomic_file(PARAMS_FILE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    if not overwrite and _edited():
+        raise ParamsError(
+            f"{PARAMS_FILE} has edits of its own that would be lost; commit or copy it, then "
+            f"run `dllr params use {name} --overwrite`"
+        )
+    WORK.mkdir(exist_ok=True)
+    for path, content in ((PARAMS_FILE, text), (_WRITTEN, digest(text))):
+        with atomic_file(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
     return f"{PARAMS_FILE} now holds the set `{name}`"
+
+
+def _edited() -> bool:
+    """Whether params.yaml is neither what `use` wrote last nor one of the sets, whose list in its head may
+    have grown since."""
+    if not PARAMS_FILE.exists():
+        return False
+    present = PARAMS_FILE.read_text(encoding="utf-8")
+    if _WRITTEN.exists() and _WRITTEN.read_text(encoding="utf-8") == digest(present):
+        return False
+    return _body(present) not in [_body(resolve(name)) for name in names()]
+
+
+def _body(text: str) -> str:
+    """Without the head."""
+    return text.partition("\n\n")[2]
 
 
 def _lay_over(full: CommentedMap, overlay: Mapping[str, Any], origin: str, path: str = "") -> None:
@@ -72,7 +89,8 @@ def _lay_over(full: CommentedMap, overlay: Mapping[str, Any], origin: str, path:
         where = f"{path}{key}"
         if key not in full:
             raise ParamsError(f"{origin}: {where} is not in {DEFAULTS}; is it misspelt?")
-        if isinstance(value, Mapping) and value and key not in _REPLACED_WHOLE:
+        inside = isinstance(full[key], Mapping) and key not in _REPLACED_WHOLE
+        if isinstance(value, Mapping) and value and inside:
             _lay_over(full[key], value, origin, f"{where}.")
         else:
             full[key] = _styled(value)

@@ -113,6 +113,22 @@ def test_a_set_replaces_another_but_never_own_edits(project: Path) -> None:
     assert load().scenes.root == "data/demo"
 
 
+def test_a_set_of_ones_own_is_taken_and_taken_again_after_a_change(project: Path) -> None:
+    mine = project / "params" / "mine.yaml"
+    for tiles in (5, 6):
+        mine.write_text(f"split: {{labelled_tiles: {tiles}}}\n")
+        use.use("mine")
+        assert load().split.labelled_tiles == tiles
+    mine.write_text("scenes: {optical: {mask: {pattern: null, band: 5, bad: [3], above: null}}}\n")
+    use.use("mine")  # the default is null, so the mask has no keys to be laid over
+    mask = load().scenes.optical.mask
+    assert mask is not None and (mask.band, list(mask.bad)) == (5, [3])
+    edited = (project / "params.yaml").read_text().replace("bad: [3]", "bad: [4]")
+    (project / "params.yaml").write_text(edited)
+    with pytest.raises(ParamsError, match="edits of its own"):
+        use.use("mine")
+
+
 def test_an_unknown_set_or_overlay_key_is_named(project: Path) -> None:
     with pytest.raises(ParamsError, match="no parameter set `quikc`.*quick"):
         use.resolve("quikc")
