@@ -102,6 +102,20 @@ def test_curves_go_by_budget_and_all_labels_stand_apart() -> None:
     assert curves["dllr"][8.0].tolist() == pytest.approx([0.348, 0.398, 0.448])
 
 
+def test_curves_compare_at_the_same_seeds() -> None:
+    """In a study that is not finished one has more cells than another."""
+    described = study()
+    rows = table(described)
+    gone = (rows["train_round.method"] == "dllr") & (rows["split.labelled_tiles"] == "8")
+    rows = rows[~(gone & (rows["train.seed"] == rows["train.seed"].iloc[0]))]
+    found = contest(described, rows)
+    assert found is not None
+    curves = found.curves()
+    seeds = len(SEEDS["train.seed"])
+    assert {name: len(by[8.0]) for name, by in curves.items()} == dict.fromkeys(curves, seeds - 1)
+    assert {name: len(by[32.0]) for name, by in curves.items()} == dict.fromkeys(curves, seeds)
+
+
 def test_places_are_of_those_who_were_run_everywhere() -> None:
     """The ceiling has no rivals."""
     places = compared(study()).places()
