@@ -36,7 +36,7 @@ class Frame:
         narrowing = np.array([max(np.cos(np.radians(middle[1])), 0.2), 1])  # towards the poles
         width, height = np.maximum(_AIR * np.ptp(flat, axis=0) * narrowing, 1e-6)
         scale = min(WIDE / width, _TALLEST / height)
-        tall = float(max(height * scale, _FLATTEST))
+        tall = float(np.clip(height * scale, _FLATTEST, _TALLEST))  # rounding may pass the tallest
         inches = scale * narrowing
         return cls(middle - np.array([WIDE, tall]) / 2 / inches, inches, tall)
 
