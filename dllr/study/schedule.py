@@ -10,16 +10,17 @@ shared by the same cells at least. The set of a cell alone is the last of that c
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from dllr.errors import StudyError
 from dllr.files import digest
 from dllr.study.worktree import git
+from dllr.tracking.identity import hash_now, touches_any
 
 PIPELINE = "dvc.yaml"
 
@@ -59,10 +60,10 @@ def ask_dvc(folder: Path, target: Path, root: Path) -> State:
             graph = graph.subgraph({last, *nx.descendants(graph, last)})
             read = {d.def_path: d for s in graph for d in _files(s)}
             known = _committed(folder, read.keys())
-            made = [PurePath(out.def_path) for s in graph for out in s.outs]
+            made = [out.def_path for s in graph for out in s.outs]
             for path, dependency in read.items():
-                if path not in known and not _touches_any(PurePath(path), made):
-                    known[path] = dependency.get_hash().value if dependency.exists else ""
+                if path not in known and not touches_any(path, made):
+                    known[path] = hash_now(dependency) or ""
             for stage in reversed(list(nx.topological_sort(graph))):
                 if stage.path_in_repo != PIPELINE:
                     continue  # a pipeline of its own, in a folder below
@@ -82,11 +83,6 @@ def _files(stage: Any) -> list[Any]:
     from dvc.dependency import ParamsDependency
 
     return [d for d in stage.deps if not isinstance(d, ParamsDependency)]
-
-
-def _touches_any(path: PurePath, others: Iterable[PurePath]) -> bool:
-    """Whether it is one of the others, lies in one, or holds one."""
-    return any(path.is_relative_to(other) or other.is_relative_to(path) for other in others)
 
 
 def _committed(folder: Path, paths: Collection[str]) -> dict[str, str]:

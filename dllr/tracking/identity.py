@@ -73,7 +73,7 @@ def state_of(stages: Iterable[Stage]) -> State | None:
     params: dict[str, Any] = {}
     sources: dict[str, str | None] = {}
     for stage in stages:
-        own = {path: h for path, h in stage.deps.items() if not _touches_any(path, made)}
+        own = {path: h for path, h in stage.deps.items() if not touches_any(path, made)}
         for seen, new in ((params, stage.params), (sources, own)):
             if any(key in seen and seen[key] != value for key, value in new.items()):
                 return None
@@ -131,7 +131,8 @@ def _current(
     return {name: stage for name, stage in recorded.items() if current(name)}
 
 
-def _touches_any(path: str, others: Iterable[str]) -> bool:
+def touches_any(path: str, others: Iterable[str]) -> bool:
+    """Whether a path is one of the others, lies in one, or holds one."""
     return any(_touches(path, other) for other in others)
 
 
@@ -208,12 +209,13 @@ def _planned(stage: Any, outs: bool) -> Stage:
             values = dep.read_params()
             params |= {_param(dep.def_path, key): value for key, value in values.items()}
         else:
-            deps[dep.def_path] = _hash_now(dep)
-    made = {out.def_path: _hash_now(out) if outs else None for out in stage.outs}
+            deps[dep.def_path] = hash_now(dep)
+    made = {out.def_path: hash_now(out) if outs else None for out in stage.outs}
     return Stage(stage.name, _command(stage.cmd), params, deps, made)
 
 
-def _hash_now(item: Any) -> str | None:
+def hash_now(item: Any) -> str | None:
+    """DVC's hash of a dependency or an output as it lies there; None where nothing does."""
     try:
         value = item.get_hash().value if item.exists else None
     except FileNotFoundError:  # taken away while it was read: a stage is at work

@@ -35,10 +35,8 @@ from dllr.tracking.metrics import (
 )
 
 TRAINING = ("warmup", "train_round")
-BUDGETS = {
-    "labelled_tiles": "tiles",
-    "labelled_scenes": "scenes",
-}  # keys of section split, and in words
+# Keys of section split, and in words.
+BUDGETS = {"labelled_tiles": "tiles", "labelled_scenes": "scenes"}
 
 
 @dataclass(frozen=True)
