@@ -183,6 +183,19 @@ def _people(words: Sequence[str]) -> int:
         way.add_argument("source", type=Path, help="folder of the images, as downloaded")
         way.add_argument("target", type=Path, help="folder to write copies to, in the same folders")
     way.add_argument("--pixel", type=float, default=1.0, help="m, side of a pixel (default 1)")
+    drawn = commands.add_parser(
+        "rasterize",
+        help="write polygons that you drew into a label file",
+        description="A pixel gets the code of the polygons that hold its centre. A label file that exists "
+        "keeps its values outside the polygons; a new one is 0 there.",
+    )
+    drawn.add_argument("polygons", type=Path, help="vector file, say a GeoPackage, in any CRS")
+    drawn.add_argument("label", type=Path, help="label file to write")
+    drawn.add_argument("--image", type=Path, help="on whose grid a new label file shall lie")
+    drawn.add_argument(
+        "--column", default="code", help="whole numbers, empty = leave out (default code)"
+    )
+    drawn.add_argument("--layer", help="where the file has several")
     mapped = commands.add_parser(
         "map",
         help="map a new scene with a trained network",
@@ -246,6 +259,13 @@ def _place(given: Any) -> int:
     return 0
 
 
+def _rasterize(given: Any) -> int:
+    from dllr.stages.rasterize import rasterize
+
+    print(rasterize(given.polygons, given.label, given.image, given.column, given.layer))
+    return 0
+
+
 def _model(_: Any) -> int:
     from dllr.models.size import table
 
@@ -295,6 +315,7 @@ _ACTIONS: dict[str, Callable[[Any], int]] = {
     "params": _params,
     "audit": _audit,
     "place": _place,
+    "rasterize": _rasterize,
     "map": _map,
     "model": _model,
     "selftest": _selftest,
