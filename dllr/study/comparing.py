@@ -25,7 +25,7 @@ Setting = tuple[str, ...]
 class Difference:
     """mIoU of the reference less that of a contestant, 0..1, over the cells that differ in nothing else.
 
-    over_scenes: None too where the two were tested on different scenes.
+    over_scenes: None too where the two were tested on different scenes, or on one a cell.
     """
 
     setting: Setting
@@ -90,10 +90,12 @@ class Contest:
                     [tallies[cells[setting, name, seeds]] for seeds in shared]
                     for name in (self.reference, contestant)
                 )
-                same = [one.scenes for one in first] == [one.scenes for one in second]
-                counts = ([one.counts for one in each] for each in (first, second))
-                bounds = paired.over_seeds(apart), paired.over_scenes(*counts) if same else None
-                found.append(Difference(setting, contestant, apart, *bounds))
+                found.append(
+                    Difference(
+                        setting, contestant, apart,
+                        paired.over_seeds(apart), _over_scenes(first, second),
+                    )
+                )  # fmt: skip
         return found
 
     def places(self) -> dict[str, tuple[float, int, int]]:
@@ -183,6 +185,15 @@ def titled(values: Sequence[str], reference: str) -> list[str]:
         words += [f"without {k}" for k in whole if k not in section]
         found.append(", ".join(words))
     return found
+
+
+def _over_scenes(first: Sequence[Tallies], second: Sequence[Tallies]) -> Bounds | None:
+    """None too where the two were tested on different scenes."""
+    names = [cell.scenes for cell in first]
+    if names != [cell.scenes for cell in second]:
+        return None
+    one, other = ([cell.counts for cell in each] for each in (first, second))
+    return paired.over_scenes(one, other, shared=len(set(names)) == 1)
 
 
 def _named(study: Study, parameter: str) -> list[Any]:

@@ -28,34 +28,45 @@ def over_seeds(differences: Sequence[float]) -> Bounds | None:
     if (count := len(differences)) < 2:
         return None
     values = np.asarray(differences, np.float64)
-    reach = t.ppf((1 + LEVEL) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count)
+    reach = _quantile(count) * values.std(ddof=1) / np.sqrt(count)
     return Bounds(float(values.mean() - reach), float(values.mean() + reach))
 
 
 def over_scenes(
-    first: Sequence[NDArray[np.int64]], second: Sequence[NDArray[np.int64]]
+    first: Sequence[NDArray[np.int64]], second: Sequence[NDArray[np.int64]], shared: bool
 ) -> Bounds | None:
-    """Of the mean difference in mean IoU, `first` less `second`, by drawing cells and within them test
-    scenes, with replacement (a bootstrap of two levels); None of a single cell with a single scene.
+    """Of the mean difference in mean IoU, `first` less `second`, where test scenes are drawn anew too; None
+    where a cell has a single scene.
+
+    A bootstrap of two levels, cells and within them scenes, gives the deviation; the interval is Student's
+    t with it, since the percentiles of a bootstrap of few cells are too narrow. Of a single cell scenes
+    alone are drawn.
 
     first, second: of each cell, the same in both, (scenes, 3, K) hits, actual and predicted pixels by
-    class, as `dllr.evaluation.bootstrap.tally` makes them.
+    class, as `dllr.evaluation.bootstrap.tally` makes them. shared: all cells have the same scenes, in
+    the same order; then they are drawn for all cells alike.
     """
-    if sum(len(cell) for cell in first) < 2:
+    if not first or min(len(cell) for cell in first) < 2:
         return None
     dice = np.random.default_rng(SEED)
-    apart = []
+
+    def draws(scenes: int) -> NDArray[np.int64]:
+        return dice.multinomial(scenes, np.full(scenes, 1 / scenes), DRAWS)
+
+    common = draws(len(first[0])) if shared else None
+    centres, apart = [], []
     for one, other in zip(first, second, strict=True):
-        drawn = dice.multinomial(len(one), np.full(len(one), 1 / len(one)), DRAWS)
+        drawn = draws(len(one)) if common is None else common
         apart.append(mean_iou(_summed(drawn, one)) - mean_iou(_summed(drawn, other)))
+        centres.append(float(mean_iou(one.sum(0)) - mean_iou(other.sum(0))))
     count = len(apart)
-    cells, draws = (
-        dice.integers(count, size=(DRAWS, count)),
-        dice.integers(DRAWS, size=(DRAWS, count)),
-    )
-    means = np.nanmean(np.array(apart)[cells, draws], axis=1)
-    low, high = np.nanquantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Bounds(float(low), float(high))
+    cells = dice.integers(count, size=(DRAWS, count))
+    means = np.nanmean(np.array(apart)[cells, np.arange(DRAWS)[:, None]], axis=1)
+    drawn_from = count if count > 1 else len(first[0])
+    # A bootstrap divides by n where the deviation of a mean divides by n - 1.
+    deviation = np.nanstd(means) * np.sqrt(drawn_from / (drawn_from - 1))
+    middle, reach = float(np.mean(centres)), _quantile(drawn_from) * float(deviation)
+    return Bounds(middle - reach, middle + reach)
 
 
 def mean_iou(tallies: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -75,6 +86,11 @@ def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """(cells, contestants) → place of each in its cell, 1 the best; equal scores share theirs."""
     found: NDArray[np.float64] = rankdata(-scores, method="average", axis=1)
     return found
+
+
+def _quantile(count: int) -> float:
+    """How many deviations of the mean of so many values an interval reaches to either side."""
+    return float(t.ppf((1 + LEVEL) / 2, count - 1))
 
 
 def _summed(drawn: NDArray[np.int64], scenes: NDArray[np.int64]) -> NDArray[np.int64]:

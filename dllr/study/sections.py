@@ -13,6 +13,7 @@ from dllr.study.paired import Bounds
 from dllr.study.results import HEAD, MEASURES, SCORES, plain, tallies
 from dllr.transport.ledger import CALIBRATION, ORACLE, REASSIGNED
 
+FEWEST = 5  # cells whose ranks are correlated
 SETS = {CALIBRATION: "calibration fold", ORACLE: "unlabelled pixels"}
 RIGHT = (
     f"labels/{ORACLE}/miou/{REASSIGNED}"  # column: how right the labels that the round wrote are
@@ -35,7 +36,7 @@ def sections(study: Study, table: pd.DataFrame, scenes: pd.DataFrame) -> list[Se
     found += _costs(study, table)
     found += _labels(study, table)
     if compared:
-        found += _labels_and_scores(compared, look)
+        found += _labels_and_scores(compared, table, look)
     return found
 
 
@@ -50,12 +51,18 @@ def scores(study: Study, table: pd.DataFrame) -> Section:
         )
         chosen = group[group["selected"]]
         means = [mean(chosen[name]) for name in [*SCORES, *classes]]
-        rows.append([*values, str(len(chosen)), mean(first), mean(last), *means])
-    columns = [*study.telling, "cells", "mIoU warm-up", "mIoU last round", *titles]
+        ended = group.groupby("cell")["round"].transform("max")
+        used = int((chosen["round"] == ended[chosen.index]).sum())
+        rows.append(
+            [*values, str(len(chosen)), mean(first), mean(last), f"{used} of {len(chosen)}", *means]
+        )
+    columns = [
+        *study.telling, "cells", "mIoU warm-up", "mIoU last round", "last round in use", *titles,
+    ]  # fmt: skip
     text = (
         f"Test split, {HEAD} head, %: mean ± standard deviation over the seeds (n − 1 in the denominator). "
         "Warm-up is round 0, last round the last one of params; the other scores are those of the round in "
-        "use, which validation selected."
+        "use, which validation selected. Where that is the warm-up, a method's score is the warm-up's."
     )
     return Section(
         "scores", "Scores", text + _manners(study), Table(columns, rows, len(study.telling))
@@ -112,27 +119,39 @@ def _differences(
         ]
         for d in apart
     ]
+    drawn = any(d.over_scenes for d in apart)
     columns = [
         *study.settings, f"{compared.reference} less", "mIoU", "95 % over cells",
-        "95 % over cells and scenes", "ahead in", "each",
+        *(["95 % over cells and scenes"] if drawn else []), "ahead in", "each",
     ]  # fmt: skip
+    if not drawn:
+        rows = [[*row[:-3], *row[-2:]] for row in rows]
     told = "; ".join(
         f"{', '.join([*d.setting, d.contestant])}: {100 * d.mean:+.1f} ({bounds(d.over_seeds)})"
         for d in apart
     )
+    second = (
+        "The first interval is Student's t over the cells; in the second test scenes are drawn anew as "
+        f"well (bootstrap of cells and their scenes, {paired.DRAWS} draws)."
+        if drawn
+        else "The interval is Student's t over the cells; of cells with one test scene, scenes cannot be "
+        "drawn apart from cells."
+    )
+    if any(each == 0 for d in apart for each in d.each):
+        second += " Cells without any difference are one network: validation selected the warm-up of both."
     yield Section(
         "differences",
         "Paired differences",
-        f"Points of mIoU by which {compared.reference} is ahead of each other at equal seeds. The first "
-        "interval is Student's t over the cells; the second draws cells and, within them, test scenes "
-        f"({paired.DRAWS} times).",
+        f"Points of mIoU by which {compared.reference} is ahead of each other at equal seeds. {second} "
+        "Intervals are of each difference by itself, not corrected for there being several.",
         Table(columns, rows, len(study.settings) + 1),
         [
             Chart(
                 lambda: charts.forest(apart, look, compared.reference),
                 "differences",
                 f"Mean differences in mIoU, points. {told}",
-                f"{compared.reference} less each other: thick 95 % over cells, thin over cells and scenes",
+                f"{compared.reference} less each other: thick 95 % over cells"
+                + (", thin over cells and scenes" if drawn else ""),
             )
         ],
     )
@@ -219,32 +238,36 @@ def _labels(study: Study, table: pd.DataFrame) -> Iterator[Section]:
 
 
 def _labels_and_scores(
-    compared: Contest, look: Mapping[str, Mapping[str, Any]]
+    compared: Contest, table: pd.DataFrame, look: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Section]:
-    if RIGHT not in compared.frame:
+    if RIGHT not in table:
         return
-    frame = compared.frame.dropna(subset=[RIGHT, "miou"])
+    # Of the last round, whether in use or not: labels and maps of one round belong together.
+    last = table[table["round"] == table.groupby("cell")["round"].transform("max")]
+    who = compared.frame[["cell", "contestant", "setting"]]
+    frame = last.merge(who, on="cell", how="inner").dropna(subset=[RIGHT, "miou"])
     # Within a setting: more labels make both better, whoever learns.
     groups: Any = frame.groupby(["contestant", "setting"], sort=False)
     found = {
         ", ".join([name, *setting]): group[RIGHT].corr(group["miou"], "spearman")
         for (name, setting), group in groups
-        if group[RIGHT].nunique() > 2 and group["miou"].nunique() > 2
+        if min(group[RIGHT].nunique(), group["miou"].nunique()) >= FEWEST
     }
-    if not found:
+    if frame.empty:
         return
     said = "; ".join(f"{name} {rho:+.2f}" for name, rho in found.items())
+    ranked = f"Rank correlation (Spearman) over the seeds: {said}." if said else ""
     yield Section(
         "labels-scores",
         "Do righter labels make better maps?",
-        "Each mark is a cell: mIoU of its round's reassigned labels on unlabelled pixels, which evaluation "
-        "alone reads, and of its maps on test. Only those who learn these labels have a reason to follow "
-        f"them. Rank correlation (Spearman) over the seeds: {said}.",
+        "Each mark is a cell's last round: mIoU of its reassigned labels on unlabelled pixels, which "
+        "evaluation alone reads, and of its maps on test. Only those who learn these labels have a reason "
+        f"to follow them. {ranked}",
         charts=[
             Chart(
                 lambda: charts.labels_and_scores(frame, RIGHT, look),
                 "labels",
-                f"mIoU on test over mIoU of the pseudo-labels. Rank correlation: {said}",
+                f"mIoU on test over mIoU of the pseudo-labels. {ranked}",
                 "mIoU on test over that of the pseudo-labels",
             )
         ],

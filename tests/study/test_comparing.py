@@ -47,9 +47,9 @@ def compared(described: Study) -> Contest:
 
 
 def counts(found: Contest) -> dict[str, Tallies]:
-    """Of every cell one scene, which says no more than that it is there."""
-    counts = np.array([[[4, 1], [6, 4], [7, 3]]])
-    return {cell: Tallies(("a",), counts) for cell in found.frame["cell"]}
+    """Of every cell two scenes, which say no more than that they are there."""
+    counts = np.array([[[4, 1], [6, 4], [7, 3]]] * 2)
+    return {cell: Tallies(("a", "b"), counts) for cell in found.frame["cell"]}
 
 
 def test_differences_are_taken_at_equal_budget_and_seed() -> None:
@@ -71,7 +71,7 @@ def test_scenes_are_drawn_only_where_both_were_tested_on_the_same() -> None:
     seen = counts(found)
     assert all(d.over_scenes for d in found.differences(seen))
     chosen = found.frame[found.frame["contestant"] == "fixmatch"]["cell"].iloc[0]
-    seen[chosen] = Tallies(("b",), seen[chosen].counts)
+    seen[chosen] = Tallies(("a", "c"), seen[chosen].counts)
     apart = [d for d in found.differences(seen) if d.over_scenes is None]
     assert [d.contestant for d in apart] == ["fixmatch"]
     assert apart[0].over_seeds is not None

@@ -72,6 +72,8 @@ def test_scores_stand_by_budget_and_say_how_a_method_is_run() -> None:
     assert [row[:2] for row in section.table.rows] == [
         ["8", "fixmatch"], ["8", "dllr"], ["8", "supervised"], ["32", "fixmatch"], ["32", "dllr"],
     ]  # fmt: skip
+    place = list(section.table.columns).index("last round in use")
+    assert {row[place] for row in section.table.rows} == {"3 of 3"}
     assert section.text.endswith(" supervised is run with x.y false.")
 
 
