@@ -26,6 +26,7 @@ class Radiometry:
     """
 
     sar_deviation: Tensor  # (B_s,) dB: what SAR bands were divided by, or what stands for it
+    ratio: tuple[int, int, int] | None = None  # a SAR band that is another one over a third one
     contrast: float = 0.2  # deviation of the log of the gain about the data set's mean, all bands
     brightness: float = 0.2  # deviation of the offset, all bands; in deviations
     band_contrast: float = 0.1  # the same, of each band by itself
@@ -50,7 +51,7 @@ class Radiometry:
         device of `dice`.
         """
         gain, offset = self._jitter(optical, self.weak_part, dice)
-        lift = self._gain(sar, self.weak_part, dice) / self._deviation(sar)
+        lift = self._agreeing(self._gain(sar, self.weak_part, dice)) / self._deviation(sar)
         v_o, v_s = valid[:, :1], valid[:, 1:]
         return (
             torch.where(v_o, torch.addcmul(offset, optical, gain), optical),
@@ -73,7 +74,7 @@ class Radiometry:
         seen = torch.lerp(seen, bright, self._veil(optical, dice))
         few, many = (math.log(n) for n in self.looks)
         looks = (few + (many - few) * _uniform((len(sar),), dice)).exp()
-        lift = self._gain(sar, 1.0, dice) + speckle(looks, sar.shape, dice)
+        lift = self._agreeing(self._gain(sar, 1.0, dice) + speckle(looks, sar.shape, dice))
         return (
             torch.where(v_o, seen, optical),
             torch.where(v_s, torch.addcdiv(sar, lift, self._deviation(sar)), sar),
@@ -93,6 +94,15 @@ class Radiometry:
         count, bands = like.shape[:2]
         common, single = _normal((count, 1, 1, 1), dice), _normal((count, bands, 1, 1), dice)
         return part * (self.gain * common + self.band_gain * single)
+
+    def _agreeing(self, lift: Tensor) -> Tensor:
+        """What is added to SAR bands (N, B_s, ...), dB: to a ratio, what is added to its two bands."""
+        if self.ratio is None:
+            return lift
+        band, over, under = self.ratio
+        parts = list(lift.unbind(1))
+        parts[band] = parts[over] - parts[under]
+        return torch.stack(parts, 1)
 
     def _blurred(self, image: Tensor, valid: Tensor, dice: torch.Generator) -> Tensor:
         """Gaussian means of the valid pixels (normalised convolution), in `blur_share` of samples."""

@@ -56,6 +56,20 @@ def confusion(
     return counts.reshape(classes, classes).astype(np.int64)
 
 
+def miou_of_present(matrix: Matrix) -> float | None:
+    """Mean IoU over the classes that are there; None of an empty matrix.
+
+    For choosing: in `scores` a single pixel of a class that is not there at all counts as a class with
+    IoU 0, which says little of a network where few scenes decide. Here it counts as what it is not.
+    """
+    hits = matrix.diagonal().astype(np.float64)
+    actual, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    there = actual > 0
+    if not there.any():
+        return None
+    return float(np.mean(hits[there] / (actual + predicted - hits)[there]))
+
+
 def scores(matrix: Matrix, names: Sequence[str]) -> Scores:
     """Scores of a (K, K) confusion matrix, row = actual.
 

@@ -1,4 +1,4 @@
-"""Cross pseudo-supervision (Chen et al., CVPR 2021), with CutMix as there."""
+"""Cross pseudo-supervision (Chen et al., CVPR 2021), with CutMix."""
 
 import copy
 from typing import ClassVar
@@ -7,9 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from dllr.augmentation import cutmix
-from dllr.methods.parts import halves, joined, likeliest, probabilities, supervised, taught, weak
-from dllr.models.blocks import Affine
+from dllr.methods.parts import (
+    halves,
+    joined,
+    likeliest,
+    probabilities,
+    strong,
+    supervised,
+    taught,
+    weak,
+)  # fmt: skip
+from dllr.models.blocks import Affine, settle
 from dllr.models.network import Network
+from dllr.training import together
 from dllr.training.losses import IGNORE
 from dllr.training.method import Method, Step
 from dllr.training.samples import Views
@@ -19,14 +29,17 @@ class CPS(Method):
     """Two networks, each taught by the other's most likely classes, sure or not.
 
     The second one starts as a copy of the first with decoders drawn anew: as the two of the paper, which
-    share their pretrained encoder and differ in what is above it. The first one is the one that stays.
+    share their pretrained encoder and differ in what is above it. Their scales are set from the first
+    batch, as those of any new network are. The first network is the one that stays.
     """
 
     needs_unlabelled: ClassVar[bool] = True
+    settled: Tensor
 
     def __init__(self, unlabelled_weight: float) -> None:
         super().__init__()
         self.unlabelled_weight = unlabelled_weight
+        self.register_buffer("settled", torch.tensor(False))
 
     def begin(self, student: Network) -> None:
         self.second = copy.deepcopy(student).requires_grad_(True)
@@ -34,14 +47,26 @@ class CPS(Method):
             if isinstance(part, (nn.Conv2d, Affine)):
                 part.reset_parameters()
 
+    @torch.no_grad()
+    def _settle(self, views: Views) -> None:
+        """On what all processes see, so that theirs stays one network."""
+        settle([self.second.decoders], lambda: self.second(*views))
+        for part in self.second.decoders.modules():
+            if isinstance(part, Affine):
+                for values in part.parameters():
+                    values.copy_(together.total(values) / together.count())
+        self.settled.fill_(True)
+
     def loss(self, step: Step) -> dict[str, Tensor]:
         labelled, unlabelled = step.both
         networks = step.student, self.second
         views = weak(unlabelled.views, step.radiometry, step.dice)
+        if not self.settled:
+            self._settle(views)
         boxes = cutmix.draw(len(views.valid), views.valid.shape[-1], step.dice)
         mixed = Views(*cutmix.cutmix(list(views), boxes))
         labels = [cutmix.paste(_labels(network, views), boxes) for network in networks]
-        both = joined(weak(labelled.views, step.radiometry, step.dice), mixed)
+        both = joined(strong(labelled.views, step.radiometry, step.dice), mixed)
         true, guess = [], []
         for network, label in zip(networks, reversed(labels), strict=True):
             known, other = halves(network(*both), len(labelled.label))

@@ -135,7 +135,10 @@ class DLLR(Method):
         else:
             anew = likeliest(target["fused"])
         readings["flipped"] = share(anew != label, (label != IGNORE) & anywhere)
-        guess = taught(logits, label if self.labels == "written" else anew, valid, weight)
+        if self.labels == "written":
+            # What is not labelled weighs 0, and counts: the loss is a mean over all pixels either way.
+            anew = torch.where(label == IGNORE, anew, label)
+        guess = taught(logits, anew, valid, weight)
         if self.cross:
             guess = guess + across(logits, target, apart, valid, sighted)
         return guess, readings

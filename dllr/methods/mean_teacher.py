@@ -17,10 +17,12 @@ from dllr.methods.parts import (
 from dllr.training.losses import WEIGHTS, mean, sight
 from dllr.training.method import Method, Step
 
+CONSISTENCY = 100.0  # weight of the authors' code, which means over classes too
+
 
 class MeanTeacher(Method):
     """Supervised loss plus the squared difference between the probabilities of a student that sees the
-    strong view and of its moving average that sees the weak one, head by head."""
+    strong view and of its moving average that sees the weak one, head by head, CONSISTENCY times."""
 
     needs_unlabelled: ClassVar[bool] = True
 
@@ -39,7 +41,7 @@ class MeanTeacher(Method):
         for head in WEIGHTS:
             seen = sight(head, views.valid)
             apart[head] = mean(squared(other[head], target[head]) * seen, seen)
-        consistency = sum_of_heads(apart)
+        consistency = CONSISTENCY * sum_of_heads(apart)
         return {
             "loss": true + self.unlabelled_weight * step.ramp * consistency,
             "supervised": true.detach(),

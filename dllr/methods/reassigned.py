@@ -11,7 +11,7 @@ from dllr.transport.newton import solve
 from dllr.transport.partial import Aim, partial
 
 PIXELS = 65536  # seen last, of each process: on these the potentials are solved
-STRIDE = 8  # px from one that counts to the next: neighbours say the same
+ALONG = 16  # of a window's pixels count along a side, in even steps: neighbours say the same
 TOLERANCE, PASSES = 1e-3, 8  # of a step's solve, which begins where the last one ended
 
 
@@ -48,10 +48,11 @@ class Reassigned(nn.Module):
 
     def _labels(self, probability: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         scores = probability.float().clamp_min(1e-30).log()
-        thin = scores[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        rows, columns = (slice(by // 2, None, by) for by in map(step, known.shape[-2:]))
+        thin = scores[..., rows, columns]
         if self.cost.shape[1] == 2:
             thin = thin.amax(1, keepdim=True)
-        self._remember(-thin, known[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE])
+        self._remember(-thin, known[..., rows, columns])
         self._solve()
         lift = self.potentials.to(scores)
         best, label = (scores + lift[:-1, None, None]).max(1)
@@ -73,6 +74,11 @@ class Reassigned(nn.Module):
                 tolerance=TOLERANCE, max_passes=PASSES, start=self.potentials.cpu().numpy(),
             )  # fmt: skip
             self.potentials.copy_(torch.from_numpy(found.potentials))
+
+
+def step(side: int) -> int:
+    """px from one pixel that counts to the next: windows of any side leave as many in memory."""
+    return max(1, side // ALONG)
 
 
 class _Shared(Dense):

@@ -28,7 +28,7 @@ class Deployed(nn.Module):
         calibrated probabilities (N, K, H, W).
 
         A modality is missing where one of its bands is not a number, or all are 0. H and W are multiples
-        of 16.
+        of 32.
         """
         parts = image[:, : self.bands], image[:, self.bands :]
         valid = torch.stack([_known(part) for part in parts], 1)

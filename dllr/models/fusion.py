@@ -106,7 +106,9 @@ class Rectification(Fusion):
         optical, sar = optical * v_o, sar * v_s
         both = torch.cat([optical, sar], 1)
         known = valid.sum((2, 3)).clamp(min=1).repeat_interleave(self.width, 1)
-        pooled = torch.cat([both.sum((2, 3)) / known, both.amax((2, 3))], 1)
+        there = (valid > 0).repeat_interleave(self.width, 1)
+        most = both.masked_fill(~there, -torch.inf).amax((2, 3)).where(there.any(3).any(2), 0)
+        pooled = torch.cat([both.sum((2, 3)) / known, most], 1)
         channel = torch.sigmoid(self.channels(pooled))[:, :, None, None]
         place = torch.sigmoid(self.places(both))
         a_o, a_s = channel[:, : self.width], channel[:, self.width :]

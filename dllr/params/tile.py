@@ -10,7 +10,7 @@ from dllr.params.base import Section
 class Tile(Section):
     """Window size and stride, what makes a window worth keeping, and how superpixels look."""
 
-    size: Annotated[int, Field(ge=32, le=2048, multiple_of=16)]
+    size: Annotated[int, Field(ge=32, le=2048, multiple_of=32)]
     stride: Annotated[int, Field(ge=8)]
     min_valid: Annotated[float, Field(ge=0, le=1)]
     samples: Annotated[int, Field(ge=4, le=64)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dllr.evaluation.confusion import scores
+from dllr.evaluation.confusion import miou_of_present
 from dllr.files import atomic_file, read_json, write_json
 from dllr.models.checkpoint import load, save
 from dllr.models.network import HEADS
@@ -77,7 +77,7 @@ def run(
         matrices[n] = matrices[kept[-1]] if passed_on else counted(mapper(n), n)
     rated = {n: {h: rating.rated(m, h, names) for h in HEADS} for n, m in matrices.items()}
     held_out = {n: rating.whole(m, "fused", "validation") for n, m in matrices.items()}
-    validation = {n: scores(matrix, names)["miou"] for n, matrix in held_out.items()}
+    validation = {n: miou_of_present(matrix) for n, matrix in held_out.items()}
     selected = max(
         kept, key=lambda n: (validation[n] if validation[n] is not None else -1.0, -int(n))
     )

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from dllr.evaluation.confusion import confusion, scores
+from dllr.evaluation.confusion import confusion, miou_of_present
 from dllr.models.checkpoint import Trained
 from dllr.models.network import HEADS
 from dllr.models.predict import logits
@@ -26,8 +26,9 @@ Verdict = Literal["kept", "lost", "skipped"]
 class Readings(NamedTuple):
     """Of one network on labelled pixels; None where there are none.
 
-    miou: by head, 0 to 1. correlation: of the optical and the SAR head's probabilities (Pearson), where
-    both see data; 1 = they have become one. entropy: of the fused head, of its largest value.
+    miou: by head, of the classes that are there, 0 to 1. correlation: of the optical and the SAR head's
+    probabilities (Pearson), where both see data; 1 = they have become one. entropy: of the fused head, of
+    its largest value.
     """
 
     miou: dict[str, float | None]
@@ -67,7 +68,7 @@ def read(
     rated = zip(HEADS, matrices, strict=True)
     spread = math.sqrt(products[1] * products[2])
     return Readings(
-        {head: scores(matrix, trained.classes)["miou"] for head, matrix in rated},
+        {head: miou_of_present(matrix) for head, matrix in rated},
         float(products[0]) / spread if spread else None,
         entropy / (pixels * math.log(count)) if pixels else None,
     )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ class Training:
         self.method = method.to(device).train()
         deviation = trained.sar.deviation.to(device)
         self.radiometry = Radiometry(
-            deviation if trained.decibels else torch.full_like(deviation, NOMINAL)
+            deviation if trained.decibels else torch.full_like(deviation, NOMINAL),
+            _ratio(trained.sar_bands),
         )
         self.weights = [*self.student.parameters(), *self.method.parameters()]
         self.optimiser = torch.optim.AdamW(
@@ -205,6 +206,15 @@ def _stop_if_broken(run: Training, feed: Feed, work: Path) -> None:
         "windows it was cut from. Lower train.learning_rate or train.clip, and check those scenes for "
         "values out of range"
     )
+
+
+def _ratio(bands: Sequence[str]) -> tuple[int, int, int] | None:
+    """The band that is one over another, as `coregister` calls it, and the places of these two."""
+    for place, name in enumerate(bands):
+        over, _, under = name.partition("/")
+        if over in bands and under in bands:
+            return place, bands.index(over), bands.index(under)
+    return None
 
 
 def _placed(network: Network, device: torch.device, layout: torch.memory_format) -> Network:

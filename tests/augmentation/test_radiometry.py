@@ -58,6 +58,21 @@ def test_speckle_is_gamma_of_unit_mean(looks: int, distance: float) -> None:
     assert power.var().item() * looks == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("view", ["weak", "strong"])
+def test_a_ratio_stays_that_of_its_bands(view: str) -> None:
+    """In decibels it is their difference, before as after."""
+    deviation = torch.tensor([4.0, 2.5, 3.0])
+    own = Radiometry(deviation, ratio=(2, 0, 1))
+    optical, _, whole = constant(6, 24)
+    measured = torch.randn(6, 2, 24, 24, generator=dice(2))
+    over = (measured[:, 0] * 4.0 - measured[:, 1] * 2.5) / 3.0
+    sar = torch.cat([measured, over[:, None]], 1)
+    _, seen = getattr(own, view)(optical, sar, whole, dice())
+    decibel = seen * deviation[:, None, None]
+    assert not torch.allclose(seen[:, 0], sar[:, 0])
+    torch.testing.assert_close(decibel[:, 2], decibel[:, 0] - decibel[:, 1], atol=1e-4, rtol=0)
+
+
 def test_fades_end_where_documented() -> None:
     one_look = speckle(torch.ones(1), torch.Size((1, 1, 1000, 1000)), dice())
     assert one_look.isfinite().all()

@@ -214,6 +214,22 @@ def test_a_gated_exchange_brings_each_modality_something_of_the_other(fusion: st
             assert not torch.allclose(one, two)
 
 
+def test_rectification_takes_maxima_over_what_is_there_alone() -> None:
+    """Features that are below 0 everywhere: a place without data, which is 0, is not their largest."""
+    torch.manual_seed(0)
+    fusion, features = FUSIONS["rectification"](4), -1 - torch.rand(1, 4, 6, 6)
+    valid = torch.ones(1, 2, 6, 6)
+    valid[:, 1, 0, 0] = 0
+    seen: list[torch.Tensor] = []
+    channels = fusion.get_submodule("channels")
+    channels.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    fusion(features, features, valid)
+    means, places = torch.tensor_split(seen[0], 2, 1), features.flatten(2)
+    torch.testing.assert_close(means[1], torch.cat([places.amax(2), places[..., 1:].amax(2)], 1))
+    torch.testing.assert_close(means[0], torch.cat([places.mean(2), places[..., 1:].mean(2)], 1))
+    assert torch.isfinite(fusion(features, features, torch.zeros(1, 2, 6, 6)).fused).all()
+
+
 def test_the_fill_is_learned_where_pixels_are_hidden() -> None:
     net, given = network("light"), inputs()
     hidden = torch.zeros_like(given[2])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from dllr.evaluation.confusion import confusion, scores
+from dllr.evaluation.confusion import confusion, miou_of_present, scores
 
 CLASSES = 5
 NAMES = ["farmland", "city", "water", "forest", "road"]
@@ -122,6 +122,31 @@ def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
     found = scores(confusion(np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), 2), ["land", "water"])
     assert found["iou"] == {"land": 0.75, "water": 0.0}
     assert found["miou"] == 0.375
+
+
+@given(label_pairs())
+def test_of_the_classes_that_are_there_the_mean_is_that_of_scikit_learn(
+    pair: tuple[np.ndarray, np.ndarray],
+) -> None:
+    actual, predicted = pair
+    found = miou_of_present(confusion(actual, predicted, CLASSES))
+    a, p = actual[actual != 255], predicted[actual != 255]
+    if not a.size:
+        assert found is None
+        return
+    wanted = metrics.jaccard_score(a, p, labels=np.unique(a), average="macro")
+    assert found == pytest.approx(wanted)
+    if set(p) <= set(a):
+        assert found == scores(confusion(actual, predicted, CLASSES), NAMES)["miou"]
+
+
+def test_a_stray_pixel_of_a_class_that_is_not_there_is_one_pixel_that_is_wrong() -> None:
+    actual = np.repeat([0, 1], 500)
+    stray = actual.copy()
+    stray[0] = 4
+    matrix = confusion(actual, stray, CLASSES)
+    assert miou_of_present(matrix) == pytest.approx((499 / 500 + 1) / 2)
+    assert scores(matrix, NAMES)["miou"] == pytest.approx((499 / 500 + 1) / 3)
 
 
 def test_pixels_without_prediction_do_not_count() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dllr.methods import reassigned
-from dllr.methods.reassigned import STRIDE, Reassigned
+from dllr.methods.reassigned import Reassigned, step
 from dllr.transport.data import Dense
 from dllr.transport.newton import solve
 from dllr.transport.partial import Aim, partial, reassign, widened
@@ -41,7 +41,8 @@ def rows(probability: Tensor) -> Tensor:
 
 
 def thin(probability: Tensor) -> Tensor:
-    return rows(probability[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE])
+    by = step(SIDE)
+    return rows(probability[..., by // 2 :: by, by // 2 :: by])
 
 
 @pytest.mark.parametrize("rho", [math.inf, 2.0])
@@ -105,7 +106,7 @@ def test_pixels_without_data_have_no_say() -> None:
 
 
 def test_the_oldest_pixels_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reassigned, "PIXELS", 3 * N * (SIDE // STRIDE) ** 2)
+    monkeypatch.setattr(reassigned, "PIXELS", 3 * N * (SIDE // step(SIDE)) ** 2)
     old, new = Reassigned(aim()), Reassigned(aim())
     for batch in batches(5, seed=7):
         old(batch, SEEN)
@@ -113,6 +114,16 @@ def test_the_oldest_pixels_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
         old(batch, SEEN), new(batch, SEEN)
     difference = (old.potentials - new.potentials).numpy()
     np.testing.assert_allclose(difference, difference.mean(), atol=2e-3)
+
+
+@pytest.mark.parametrize("side", [32, 128, 256, 512, 1024])
+def test_windows_of_any_side_leave_as_many_in_memory(side: int) -> None:
+    found, windows = Reassigned(aim()), 2
+    found(
+        torch.full((windows, K, side, side), 1 / K),
+        torch.ones(windows, side, side, dtype=torch.bool),
+    )
+    assert int(found.seen) == windows * reassigned.PIXELS // 256
 
 
 def test_it_goes_on_from_a_checkpoint_as_if_nothing_had_been() -> None:

@@ -60,7 +60,7 @@ def test_every_key_of_the_defaults_is_explained() -> None:
         ("scenes.sar.unit", "decibel", ["scenes.sar.unit", "'amplitude'", "found 'decibel'"]),
         ("train.learning_rate", -1.0, ["train.learning_rate", "greater than 0", "found -1.0"]),
         ("train.batch", "eight", ["train.batch", "integer", "found 'eight'"]),
-        ("tile.size", 100, ["tile.size", "multiple of 16"]),
+        ("tile.size", 100, ["tile.size", "multiple of 32"]),
         ("tile.stride", 4096, ["stride 4096 is larger than size", "choose a stride"]),
         ("split.test", 0.9, ["leave nothing to train on"]),
         ("rounds", {"1": 0, "3": 1}, ['write rounds: {"1": 0, "2": 1}']),
