@@ -187,13 +187,15 @@ def _people(words: Sequence[str]) -> int:
         "rasterize",
         help="write polygons that you drew into a label file",
         description="A pixel gets the code of the polygons that hold its centre. A label file that exists "
-        "keeps its values outside the polygons; a new one is 0 there.",
+        "keeps its values outside the polygons; a new one has the first code of scenes.label.ignore there.",
     )
     drawn.add_argument("polygons", type=Path, help="vector file, say a GeoPackage, in any CRS")
     drawn.add_argument("label", type=Path, help="label file to write")
     drawn.add_argument("--image", type=Path, help="on whose grid a new label file shall lie")
     drawn.add_argument(
-        "--column", default="code", help="whole numbers, empty = leave out (default code)"
+        "--column",
+        default="code",
+        help="codes or names of classes, empty = leave out (default code)",
     )
     drawn.add_argument("--layer", help="where the file has several")
     mapped = commands.add_parser(
@@ -262,7 +264,8 @@ def _place(given: Any) -> int:
 def _rasterize(given: Any) -> int:
     from dllr.stages.rasterize import rasterize
 
-    print(rasterize(given.polygons, given.label, given.image, given.column, given.layer))
+    label = load.load().scenes.label
+    print(rasterize(given.polygons, given.label, given.image, given.column, given.layer, label))
     return 0
 
 

@@ -1,103 +1,135 @@
 """Polygons that people drew become a label file on the grid of an image: `dllr rasterize --help`."""
 
+from collections import Counter
+from collections.abc import Collection
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.features import rasterize as burn
-from rasterio.warp import transform
+from rasterio.windows import Window
 
 from dllr.errors import SceneError
-from dllr.raster.grid import Grid, raster_writer
-from dllr.raster.strips import opened
+from dllr.params.scenes import Label
+from dllr.raster.grid import Grid, raster_writer, rgb
+from dllr.raster.strips import opened, read_window
+from dllr.stages.drawings import Drawn, drawn_in
 
-_AREAS = {"Polygon", "MultiPolygon"}
 
+@dataclass
+class Tally:
+    """What was written: pixels by code, those of several codes, those whose code was another one before,
+    and those with a code outside the polygons."""
 
-class Drawn(NamedTuple):
-    """Polygons (N) of shapely, their codes (N) int64, and how many others had none."""
-
-    polygons: NDArray[np.object_]
-    codes: NDArray[np.int64]
-    without: int
+    pixels: Counter[int] = field(default_factory=Counter)
+    contested: int = 0
+    changed: int = 0
+    outside: int = 0
 
 
 def rasterize(
-    source: Path, target: Path, image: Path | None, column: str, layer: str | None
+    source: Path, target: Path, image: Path | None, column: str, layer: str | None, label: Label
 ) -> str:
     """Write the codes of polygons into a label file; returns what was done, a line a code.
 
     A pixel has the code of the polygons that hold its centre; where they have several it stays as it was.
-    source: any vector file that GDAL reads, in any CRS; column: whole numbers, empty = leave out.
-    target: where it exists its values stay outside the polygons, and its grid is taken; where it does not,
-    the grid of `image` is, and all else is 0.
+    source: any vector file that GDAL reads, in any CRS; column: codes or names of classes, empty = leave
+    out. target: a GeoTIFF; where it exists its values stay outside the polygons, and its grid is taken;
+    where it does not, the grid of `image` is, and all else has the first of the codes to ignore.
 
     Raises:
-        SceneError: a file, its layer or its column is not what it must be; a code that the file cannot
-            hold; no polygon has a code or holds a pixel.
+        SceneError: a file, its layer or its column is not what it must be; a code that the settings do not
+            know; no polygon has a code or holds a pixel.
     """
-    grid, label, profile = _before(target, image)
-    drawn = _read(source, layer, column, grid.crs)
-    lowest, highest = int(drawn.codes.min()), int(drawn.codes.max())
-    if label is None:
-        kind = np.dtype(np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16)
-        label = np.zeros((grid.height, grid.width), kind)
-    held = np.iinfo(label.dtype)
-    if lowest < held.min or highest > held.max:
-        raise SceneError(
-            f"{source} has codes from {lowest} to {highest}, and {target} holds {held.min} to {held.max}; "
-            "use other codes, or convert it to a wider type, for example with `gdal_translate -ot Int32`"
-        )
-    claims, written = np.zeros(label.shape, np.uint8), label.copy()  # claims: of codes, 2 = or more
-    for code in np.unique(drawn.codes):
-        inside = _inside(drawn.polygons[drawn.codes == code], grid)
-        claims += inside & (claims < 2)
-        written[inside] = code
-    if not claims.any():
-        raise SceneError(
-            f"no polygon of {source} holds the centre of a pixel of {image or target}; expected polygons "
-            "on the same ground: look at both in QGIS, and check the CRS of the layer"
-        )
-    written[claims == 2] = label[claims == 2]
-    with raster_writer(target, grid, bands=1, dtype=label.dtype.name, **profile) as file:
-        file.write(written, 1)
-    return _told(target, drawn, written[claims == 1], int((claims == 2).sum()))
+    target = target.resolve()  # a link stays one
+    _refuse(source, target, image)
+    with ExitStack() as stack:
+        before = stack.enter_context(opened(target)) if target.exists() else None
+        grid, profile = _ground(before, target, image, label)
+        drawn = drawn_in(source, layer, column, grid.crs, label)
+        held = np.iinfo(profile["dtype"])
+        if not held.min <= drawn.codes.min() <= drawn.codes.max() <= held.max:
+            raise SceneError(
+                f"{source} has codes from {drawn.codes.min()} to {drawn.codes.max()}, and {target} is of "
+                f"type {profile['dtype']}; convert it, for example with `gdal_translate -ot Int32`"
+            )
+        known = {*label.codes, *label.ignore}
+        tree, tally = shapely.STRtree(drawn.polygons), Tally()
+        with raster_writer(target, grid, bands=1, **profile) as file:
+            for window in grid.strips():
+                values = _stood(before, target, window, known, label.ignore, profile["dtype"])
+                _burn(values, drawn, tree, grid, window, tally, label.ignore)
+                file.write(values, 1, window=window)
+            if not tally.pixels and not tally.contested:
+                raise SceneError(
+                    f"no polygon of {source} holds the centre of a pixel of {image or target}; expected "
+                    "polygons on the same ground: look at both in QGIS, and check the CRS of the layer"
+                )
+    for companion in (".ovr", ".msk"):  # of the values before
+        target.with_name(target.name + companion).unlink(missing_ok=True)
+    return _told(target, drawn, tally)
 
 
-def _before(target: Path, image: Path | None) -> tuple[Grid, NDArray[Any] | None, dict[str, Any]]:
-    """The grid to write on, what is there already, and what else to keep of it."""
-    if not target.exists():
-        if image is None:
-            raise SceneError(
-                f"{target} does not exist; for a new label file name the image on whose grid it "
-                "shall lie: --image optical.tif"
-            )
-        with opened(image) as file:
-            return _placed(file, image), None, {"nodata": 0}
-    with opened(target) as file:
-        grid, kind = _placed(file, target), file.dtypes[0]
-        if file.count != 1 or np.dtype(kind).kind not in "ui":
-            raise SceneError(
-                f"{target} has {file.count} bands of type {kind}; expected a label file: one band of whole "
-                "numbers"
-            )
-        try:
-            colours = file.colormap(1)
-        except ValueError:  # it has none
-            colours = None
-        label, nodata = file.read(1), file.nodata
+def _refuse(source: Path, target: Path, image: Path | None) -> None:
+    if target.suffix.lower() not in {".tif", ".tiff"}:
+        raise SceneError(f"{target} is no name of a GeoTIFF; write to a file that ends in .tif")
+    if image is not None and target.exists() and target.samefile(image):
+        raise SceneError(f"{target} is the image itself; name the label file to write")
+    for path in (source, *([image] if image else [])):
+        if not path.exists():
+            raise SceneError(f"{path} does not exist")
+    if target.is_dir():
+        raise SceneError(f"{target} is a folder; name a file in it")
+    if image is None and not target.exists():
+        raise SceneError(
+            f"{target} does not exist; for a new label file name the image on whose grid it shall lie: "
+            "--image optical.tif"
+        )
+
+
+def _ground(
+    before: Any, target: Path, image: Path | None, label: Label
+) -> tuple[Grid, dict[str, Any]]:
+    """The grid to write on, and how."""
+    grid = None
     if image is not None:
         with opened(image) as file:
-            if not grid.agrees(_placed(file, image)):
-                raise SceneError(
-                    f"{target} exists and does not lie on the grid of {image}; leave out --image to "
-                    "keep its own grid, or name another file to write"
-                )
-    return grid, label, {"nodata": nodata, "colours": colours}
+            grid = _placed(file, image)
+    if before is None:
+        assert grid is not None
+        if not label.ignore:
+            raise SceneError(
+                "scenes.label.ignore names no code, so that a new label file could not say what nobody "
+                "drew; add one to it that is no class, such as 255"
+            )
+        largest = max(*label.codes, *label.ignore)
+        small = largest <= np.iinfo(np.uint8).max
+        ends = rgb(label.colours)
+        colours = {code: ends[index] for code, index in label.codes.items()} if small else None
+        kind = "uint8" if small else "uint16" if largest <= np.iinfo(np.uint16).max else "int32"
+        return grid, {"dtype": kind, "nodata": label.ignore[0], "colours": colours}
+    kind = before.dtypes[0]
+    if before.driver != "GTiff" or before.count != 1 or np.dtype(kind).kind not in "ui":
+        raise SceneError(
+            f"{target} is a {before.driver} with {before.count} bands of type {kind}; expected a label "
+            "file: a GeoTIFF with one band of whole numbers. `gdal_translate -b 1 -ot Byte` makes one"
+        )
+    own = _placed(before, target)
+    if grid is not None and not own.agrees(grid):
+        raise SceneError(
+            f"{target} exists and does not lie on the grid of {image}; leave out --image to keep its own "
+            "grid, or name another file to write"
+        )
+    try:
+        colours = before.colormap(1)
+    except ValueError:  # it has none
+        colours = None
+    return own, {"dtype": kind, "nodata": before.nodata, "colours": colours}
 
 
 def _placed(file: Any, path: Path) -> Grid:
@@ -108,84 +140,61 @@ def _placed(file: Any, path: Path) -> Grid:
     return Grid.of(file)
 
 
-def _read(source: Path, layer: str | None, column: str, crs: CRS) -> Drawn:
-    """Polygons in `crs`."""
-    try:
-        layers = [name for name, kind in pyogrio.list_layers(source) if kind is not None]
-    except pyogrio.errors.DataSourceError as error:
+def _stood(
+    before: Any, target: Path, window: Window, known: Collection[int], ignore: list[int], kind: str
+) -> NDArray[Any]:
+    """Values (rows, columns) of a window before the polygons."""
+    if before is None:
+        return np.full((window.height, window.width), ignore[0], kind)
+    values: NDArray[Any] = read_window(before, [1], None, window)[0][0]
+    if strange := sorted({int(v) for v in np.unique(values)} - set(known)):
         raise SceneError(
-            f"{source} cannot be opened as a vector file ({error}); replace it"
-        ) from None
-    if layer not in layers if layer is not None else len(layers) != 1:
-        found = ", ".join(layers) or "none"
-        raise SceneError(
-            f"{source} has the layers {found}; name the one with the polygons: --layer NAME"
+            f"{target} holds {', '.join(map(str, strange[:5]))}, codes that neither scenes.label.classes "
+            "nor scenes.label.ignore has; is it an image? Name a label file, or the codes in params.yaml"
         )
-    meta, _, shapes, fields = pyogrio.raw.read(source, layer=layer or layers[0], force_2d=True)
-    values = dict(zip(meta["fields"], fields, strict=True))
-    if column not in values:
-        raise SceneError(
-            f"{source} has the columns {', '.join(values) or 'none'}, and no {column}; add it, with the "
-            "codes of scenes.label.classes as whole numbers, or name another: --column NAME"
-        )
-    codes = _whole(values[column], f"{source}, column {column}")
-    if meta["crs"] is None:
-        raise SceneError(f"{source} has no CRS; set the one it was drawn in, for example in QGIS")
-    polygons = np.asarray(shapely.from_wkb(shapes), object)
-    taken = ~np.isnan(codes) & ~shapely.is_missing(polygons) & ~shapely.is_empty(polygons)
-    if not taken.any():
-        raise SceneError(
-            f"{source} has {len(codes)} polygons, none of them with a code in {column}"
-        )
-    polygons = polygons[taken]
-    if others := {shape.geom_type for shape in polygons} - _AREAS:
-        raise SceneError(f"{source} holds {', '.join(sorted(others))}; expected polygons alone")
-    here = CRS.from_user_input(meta["crs"])
-
-    def moved(places: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.column_stack(transform(here, crs, *places.T))
-        if not np.isfinite(found).all():
-            raise SceneError(
-                f"{source} lies in part where {crs.to_string()[:60]}, the CRS of the grid, has no places; "
-                "leave those polygons out, or check the CRS of the layer"
-            )
-        return found
-
-    if here != crs:
-        polygons = shapely.transform(polygons, moved)
-    return Drawn(polygons, codes[taken].astype(np.int64), int((~taken).sum()))
+    return values
 
 
-def _whole(values: NDArray[Any], where: str) -> NDArray[np.float64]:
-    """Whole numbers, not a number where there is none."""
-    if values.dtype.kind not in "iuf":
-        some = ", ".join(sorted({str(v) for v in values})[:3])
-        raise SceneError(
-            f"{where} holds {some or 'nothing'}; expected whole numbers, the codes of classes"
-        )
-    found = values.astype(np.float64)
-    broken = found[~np.isnan(found) & (found != np.floor(found))]
-    if broken.size:
-        raise SceneError(
-            f"{where} holds {broken[0]:g}; expected whole numbers, the codes of classes"
-        )
-    return found
+def _burn(
+    values: NDArray[Any], drawn: Drawn, tree: shapely.STRtree, grid: Grid, window: Window,
+    tally: Tally, ignore: list[int],
+) -> None:  # fmt: skip
+    """Write the codes into the values of a window, and count."""
+    place = grid.transform @ Affine.translation(0, window.row_off)
+    corners = [
+        place @ c for c in ((0, 0), (window.width, 0), (window.width, window.height), (0, window.height))
+    ]  # fmt: skip
+    here = np.sort(tree.query(shapely.Polygon(corners)))
+    claims, written = np.zeros(values.shape, np.uint8), values.copy()  # of codes; 2 = or more
+    for code in np.unique(drawn.codes[here]):
+        chosen = drawn.polygons[here][drawn.codes[here] == code]
+        inside = burn(chosen, values.shape, transform=place, dtype="uint8") == 1
+        claims += inside & (claims < 2)
+        written[inside] = code
+    single, had = claims == 1, ~np.isin(values, ignore)
+    tally.pixels.update(dict(zip(*_counted(written[single]), strict=True)))
+    tally.contested += int((claims == 2).sum())
+    tally.changed += int((single & had & (values != written)).sum())
+    tally.outside += int((had & (claims == 0)).sum())
+    values[single] = written[single]
 
 
-def _inside(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.bool_]:
-    """Pixels whose centre lies in one of the polygons, (H, W)."""
-    size = grid.height, grid.width
-    filled = burn(polygons, size, transform=grid.transform, dtype="uint8")
-    return np.asarray(filled, bool)
+def _counted(values: NDArray[Any]) -> tuple[list[int], list[int]]:
+    codes, counts = np.unique(values, return_counts=True)
+    return codes.tolist(), counts.tolist()
 
 
-def _told(target: Path, drawn: Drawn, written: NDArray[Any], contested: int) -> str:
+def _told(target: Path, drawn: Drawn, tally: Tally) -> str:
     lines = [str(target)] + [
-        f"  code {code}: {count} polygons, {np.count_nonzero(written == code)} px"
-        for code, count in zip(*np.unique(drawn.codes, return_counts=True), strict=True)
+        f"  code {code}: {count} polygons, {tally.pixels[int(code)]} px"
+        for code, count in zip(*_counted(drawn.codes), strict=True)
     ]
-    if contested:
-        lines.append(f"  {contested} px lie in polygons of several codes and stay as they were")
-    if drawn.without:
-        lines.append(f"  {drawn.without} polygons without a code are left out")
+    for count, words in (
+        (tally.contested, "px lie in polygons of several codes and stay as they were"),
+        (tally.changed, "px had another code before"),
+        (tally.outside, "px outside these polygons have a code from before"),
+        (drawn.without["code"], "polygons without a code are left out"),
+        (drawn.without["shape"], "rows without a shape are left out"),
+    ):
+        lines += [f"  {count} {words}"] if count else []
     return "\n".join(lines)
