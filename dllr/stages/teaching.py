@@ -1,5 +1,6 @@
 """What a round's teacher thinks of the pixels: calibrated costs, scene by scene, kept in the work cache."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from dllr.evaluation.temperature import temperature
+from dllr.evaluation.temperature import LIMITS, temperature
 from dllr.execution import device
 from dllr.files import atomic_dir
 from dllr.models.checkpoint import load
@@ -32,6 +33,7 @@ WEIGHTS = {
     "sar": 0.25,
 }  # of the heads in a pixel's score, as in losses
 STEP = 2  # every second row and column of the calibration windows gives the temperatures
+log = logging.getLogger(__name__)
 COSTS, WANTED, MEANS = "cost.npy", "wanted.npy", "means.npy"
 
 
@@ -67,6 +69,12 @@ class Teacher:
                     np.int64
                 ),
             )
+            if not LIMITS[0] * 1.01 < self.temperatures[m] < LIMITS[1] / 1.01:
+                log.warning(
+                    "the temperature of the head %s is at its limit, %.1f: the %d windows of the "
+                    "calibration fold tell little of it; enlarge the budget or split.calibration",
+                    HEADS[m], self.temperatures[m], len(windows),
+                )  # fmt: skip
 
     def costs(
         self, scene: SceneArrays, roles: Path, superpixels: Path, overlap: float, target: Path

@@ -164,6 +164,22 @@ def test_finished_scenes_survive_a_crash(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not list(Path(".dllr/pseudo_label").iterdir())
 
 
+@pytest.mark.usefixtures("trained")
+def test_temperatures_at_their_limit_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = read_yaml(Path("params.yaml"))
+    values["split"] |= {"calibration": 0.5}  # a window that tells
+    save(values)
+    assert front() == 0
+    monkeypatch.setattr(teaching, "temperature", lambda _logits, _label: 1.0)
+    made()
+    assert "at its limit" not in caplog.text
+    monkeypatch.setattr(teaching, "temperature", lambda _logits, _label: teaching.LIMITS[1])
+    made()
+    assert "the temperature of the head sar is at its limit, 10.0" in caplog.text
+
+
 def test_heads_weigh_in_labels_as_they_do_in_losses() -> None:
     whole = sum(losses.WEIGHTS.values())
     assert {head: weight / whole for head, weight in losses.WEIGHTS.items()} == teaching.WEIGHTS
