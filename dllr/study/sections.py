@@ -253,21 +253,20 @@ def _labels_and_scores(
         for (name, setting), group in groups
         if min(group[RIGHT].nunique(), group["miou"].nunique()) >= FEWEST
     }
-    if frame.empty:
+    if not found:
         return
     said = "; ".join(f"{name} {rho:+.2f}" for name, rho in found.items())
-    ranked = f"Rank correlation (Spearman) over the seeds: {said}." if said else ""
     yield Section(
         "labels-scores",
         "Do righter labels make better maps?",
         "Each mark is a cell's last round: mIoU of its reassigned labels on unlabelled pixels, which "
         "evaluation alone reads, and of its maps on test. Only those who learn these labels have a reason "
-        f"to follow them. {ranked}",
+        f"to follow them. Rank correlation (Spearman) over the seeds: {said}.",
         charts=[
             Chart(
                 lambda: charts.labels_and_scores(frame, RIGHT, look),
                 "labels",
-                f"mIoU on test over mIoU of the pseudo-labels. {ranked}",
+                f"mIoU on test over mIoU of the pseudo-labels. Rank correlation: {said}",
                 "mIoU on test over that of the pseudo-labels",
             )
         ],
