@@ -124,18 +124,24 @@ class Contest:
         return dict(sorted(found.items(), key=lambda item: item[1][0]))
 
     def curves(self) -> dict[str, dict[float | None, "pd.Series[float]"]]:
-        """Contestant → budget (None: all labels) → mIoU of its cells, of the repetitions that all who
-        were run at this budget have; of a study that varies no other setting than the budget."""
+        """Contestant → budget (None: all labels) → mIoU of its cells, of the repetitions that the reference
+        has at this budget; who lacks one is left out there. Where the reference was not run, of those that
+        all have. Of a study that varies no other setting than the budget."""
         if self.budget is None or len(self.settings[0]) > 1:
             return {}
         found: dict[str, dict[float | None, pd.Series[float]]] = {n: {} for n in self.contestants}
         for setting in self.settings:
             every = {name: self.scores(setting, name) for name in self.contestants}
             there = {name: scores for name, scores in every.items() if len(scores)}
-            shared = set.intersection(*(set(scores.index) for scores in there.values()))
+            shared = (
+                set(there[self.reference].index)
+                if self.reference in there
+                else set.intersection(*(set(scores.index) for scores in there.values()))
+            )
             budget = None if setting == (ALL,) else float(setting[0])
-            for name, scores in there.items() if shared else ():
-                found[name][budget] = scores[[seeds in shared for seeds in scores.index]]
+            for name, scores in there.items():
+                if shared and shared <= set(scores.index):
+                    found[name][budget] = scores[[seeds in shared for seeds in scores.index]]
         return {name: by for name, by in found.items() if by}
 
 

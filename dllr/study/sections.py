@@ -86,8 +86,8 @@ def _budget(
     yield Section(
         "budget",
         "How much must be annotated?",
-        f"mIoU on test by {words}, {HEAD} head, round in use, at the seeds that all have. Small marks are "
-        "the cells.",
+        f"mIoU on test by {words}, {HEAD} head, round in use, at the seeds that {compared.reference} has; "
+        "whoever lacks one of them there is left out. Small marks are the cells.",
         charts=[
             Chart(
                 lambda: charts.budget_curves(curves, look, words),

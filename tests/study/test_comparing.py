@@ -116,6 +116,17 @@ def test_curves_compare_at_the_same_seeds() -> None:
     assert {name: len(by[32.0]) for name, by in curves.items()} == dict.fromkeys(curves, seeds)
 
 
+def test_who_lacks_a_seed_is_left_out_of_the_curve_and_shortens_no_other() -> None:
+    described = study()
+    rows = table(described)
+    few = (rows["train_round.method"] == "fixmatch") & (rows["split.labelled_tiles"] == "8")
+    found = contest(described, rows[~(few & (rows["train.seed"] == "1"))])
+    assert found is not None
+    curves = found.curves()
+    assert list(curves["fixmatch"]) == [32.0]
+    assert {len(curves[name][8.0]) for name in ("dllr", "supervised")} == {3}
+
+
 def test_places_are_of_those_who_were_run_everywhere() -> None:
     """The ceiling has no rivals."""
     places = compared(study()).places()
