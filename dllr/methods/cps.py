@@ -34,12 +34,10 @@ class CPS(Method):
     """
 
     needs_unlabelled: ClassVar[bool] = True
-    settled: Tensor
 
     def __init__(self, unlabelled_weight: float) -> None:
         super().__init__()
         self.unlabelled_weight = unlabelled_weight
-        self.register_buffer("settled", torch.tensor(False))
 
     def begin(self, student: Network) -> None:
         self.second = copy.deepcopy(student).requires_grad_(True)
@@ -55,13 +53,12 @@ class CPS(Method):
             if isinstance(part, Affine):
                 for values in part.parameters():
                     values.copy_(together.total(values) / together.count())
-        self.settled.fill_(True)
 
     def loss(self, step: Step) -> dict[str, Tensor]:
         labelled, unlabelled = step.both
         networks = step.student, self.second
         views = weak(unlabelled.views, step.radiometry, step.dice)
-        if not self.settled:
+        if step.ramp == 0:  # the first step alone
             self._settle(views)
         boxes = cutmix.draw(len(views.valid), views.valid.shape[-1], step.dice)
         mixed = Views(*cutmix.cutmix(list(views), boxes))
