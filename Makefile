@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CORES ?= all
 PORT ?= 5000
+JOBS ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -19,8 +20,8 @@ help: ## what there is
 run: .venv/filled ## the whole chain of params.yaml: maps, report, dvc.lock, MLflow runs
 	snakemake --cores $(CORES)
 
-test: .venv/filled ## all tests
-	pytest
+test: .venv/filled ## all tests, folders of them side by side (JOBS=2)
+	pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 check: .venv/filled ## style, types, layers
 	ruff check .
