@@ -51,7 +51,7 @@ class Data(Protocol):
         """One pass over all pixels; potentials (K,), −inf for a class that nothing may go to."""
 
     def sample(self, count: int) -> "Dense":
-        """Some `count` of the pixels, at least one, spread over all."""
+        """Some `count` of the pixels that have a mass, spread over all; none where it came upon none."""
 
 
 class Dense:
@@ -74,7 +74,7 @@ class Dense:
             _products(self._scaled[:, here], self._largest[here], weight, _part(self.mass, here))
             for here in _slices(len(self.cost))
         ]
-        found = _summed(parts, epsilon)
+        found = _summed(parts, len(potentials), epsilon)
         return replace(found, value=found.value - epsilon * top * found.mass)
 
     def plan(self, potentials: NDArray[np.float64], epsilon: float) -> Tensor:
@@ -88,9 +88,7 @@ class Dense:
         return plan.T
 
     def sample(self, count: int) -> "Dense":
-        step = max(1, len(self.cost) // count)
-        mass = None if self.mass is None else self.mass[::step]
-        return Dense(self.cost[::step], mass)
+        return Dense(*_thinned(self.cost, self.mass, count))
 
     def _weight(self, potentials: NDArray[np.float64], epsilon: float) -> tuple[Tensor, float]:
         """What the exponentials, formed for potentials near by, are to be multiplied by, (K,) in [0, 1],
@@ -129,10 +127,10 @@ class Blocks:
         kept: list[tuple[Tensor, Tensor | None]] = []
         every = 1  # of the pixels, taken so far
         for cost, mass in self.blocks:
-            kept.append((cost[::every].clone(), None if mass is None else mass[::every].clone()))
+            kept.append(_every(cost, mass, every))
             while sum(len(c) for c, _ in kept) > max(2 * count, len(kept)):
                 every *= 2
-                kept = [(c[::2].clone(), None if m is None else m[::2].clone()) for c, m in kept]
+                kept = [_every(c, m, 2) for c, m in kept]
         return _joined(kept)
 
 
@@ -157,8 +155,7 @@ class Chunks:
         # Some chunks, not all: making them may cost as much as a pass.
         chosen = self._parts[:: math.ceil(len(self._parts) / SAMPLED)]
         share = math.ceil(count / len(chosen))
-        found = compute(*(delayed(_thinned)(cost, mass, share) for cost, mass in chosen))
-        return _joined([pair for pair in found if len(pair[0])])
+        return _joined(compute(*(delayed(_part_of)(cost, mass, share) for cost, mass in chosen)))
 
 
 def moments(
@@ -177,7 +174,7 @@ def moments(
         top = scores.amax(0)
         scores = scores.sub_(top).clamp_min_(FAINT).exp_()
         parts.append(_products(scores, top, weight, _part(mass, here)))
-    return _summed(parts, epsilon)
+    return _summed(parts, len(potentials), epsilon)
 
 
 def _products(
@@ -197,7 +194,11 @@ def _products(
     return value, weight * heavy.sum(1), outer * (heavy @ plan.T), whole
 
 
-def _summed(parts: list[tuple[Tensor, Tensor, Tensor, Tensor]], epsilon: float) -> Moments:
+def _summed(
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]], classes: int, epsilon: float
+) -> Moments:
+    if not parts:
+        return Moments(0.0, np.zeros(classes), np.zeros((classes, classes)), 0.0)
     value, columns, second, mass = (
         torch.stack([p.double() for p in part]).sum(0).cpu().numpy()
         for part in zip(*parts, strict=True)
@@ -215,12 +216,25 @@ def _chunk(
     return moments(torch.from_numpy(cost), known, potentials, epsilon)
 
 
-def _thinned(
+def _part_of(
     cost: NDArray[np.float32], mass: NDArray[np.float32] | None, count: int
 ) -> tuple[Tensor, Tensor | None]:
-    step = max(1, len(cost) // count)
-    kept = torch.from_numpy(np.ascontiguousarray(cost[::step]))
-    return kept, None if mass is None else torch.from_numpy(np.ascontiguousarray(mass[::step]))
+    known = None if mass is None else torch.from_numpy(mass)
+    return _thinned(torch.from_numpy(cost), known, count)
+
+
+def _thinned(cost: Tensor, mass: Tensor | None, count: int) -> tuple[Tensor, Tensor | None]:
+    """About `count` of the pixels that have a mass, evenly spread."""
+    held = len(cost) if mass is None else int((mass > 0).sum())
+    return _every(cost, mass, max(1, held // count))
+
+
+def _every(cost: Tensor, mass: Tensor | None, step: int) -> tuple[Tensor, Tensor | None]:
+    """One in `step` of the pixels that have a mass, copied."""
+    if mass is None:
+        return cost[::step].clone(), None
+    places = torch.nonzero(mass)[::step, 0]
+    return cost[places], mass[places]
 
 
 def _joined(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Dense:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dllr.errors import TransportError
-from dllr.transport.data import Data, Moments
+from dllr.transport.data import Data, Dense, Moments
 from dllr.transport.problem import Problem, Solution
 
 SAMPLE = 32768  # pixels on which the way from a large ε down to the asked one is gone
@@ -41,6 +41,9 @@ def solve(
         max_passes: over all pixels; after these the best so far is returned, `converged` false.
         start: (K,) potentials to begin with, say those of the last round; None = found on a sample.
 
+    Raises:
+        TransportError: there is nothing to transport, or costs that are none.
+
     Example:
         >>> import numpy as np, torch
         >>> from dllr.transport.data import Dense
@@ -55,9 +58,17 @@ def solve(
     return _ascend(data, problem, np.where(open_, start, -np.inf), tolerance, max_passes)
 
 
-def _cooled(sample: Data, problem: Problem) -> Vector:
-    """Potentials of a sample, from a large ε, where Newton's method finds them from anywhere, down."""
-    potentials = np.zeros(len(problem.shares))
+def _cooled(sample: Dense, problem: Problem) -> Vector:
+    """Potentials of a sample, from a large ε, where Newton's method finds them from anywhere, down; 0 where
+    no pixel of the sample has a mass."""
+    classes = len(problem.shares)
+    if sample.cost.shape[1] != classes:
+        raise TransportError(
+            f"costs of {sample.cost.shape[1]} classes and {classes} class shares; expected as many"
+        )
+    potentials = np.zeros(classes)
+    if not len(sample.cost):
+        return potentials
     hottest = max(1.0, problem.epsilon)
     rungs = math.ceil(math.log(hottest / problem.epsilon, COOLING))
     for rung in range(rungs, -1, -1):
@@ -111,6 +122,11 @@ class _Point:
             raise TransportError(
                 "the masses of the pixels are all 0: there is nothing to transport"
             )
+        if not math.isfinite(found.value):
+            raise TransportError(
+                "some pixels have costs that are not a number, or infinite in every class of share > 0; "
+                "leave them out, or clip the probabilities that the cost is made of"
+            )
         open_ = problem.shares > 0
         b, v = problem.shares[open_], potentials[open_]
         self.problem, self.potentials = problem, potentials
@@ -122,8 +138,10 @@ class _Point:
         self.value = part + found.value / found.mass
         self.gradient = np.zeros_like(potentials)
         self.gradient[open_] = wanted - self.columns[open_]
-        second = found.second[np.ix_(open_, open_)] / found.mass
-        self.curvature = (np.diag(self.columns[open_]) - second) / problem.epsilon
+        # The diagonal by what lies beside it: columns less squares cancel where one class has nearly all.
+        apart = found.second[np.ix_(open_, open_)] / found.mass
+        np.fill_diagonal(apart, 0)
+        self.curvature = (np.diag(apart.sum(axis=1)) - apart) / problem.epsilon
         self.curvature += np.diag(wanted / rho)
         self.residual = float(problem.residual(potentials, self.columns).sum())
 

@@ -105,20 +105,3 @@ def assign(cost: NDArray[np.float32], solution: Solution) -> NDArray[np.float32]
     """Rows of the plan, each summing to one: (..., K) cost → (..., K) class probabilities."""
     scores = (solution.potentials - cost) / solution.problem.epsilon
     return np.asarray(softmax(scores, axis=-1), np.float32)
-
-
-def check(cost: NDArray[np.float32], problem: Problem) -> None:
-    """Raises TransportError where the cost (N, K) does not fit the problem, or leaves a pixel no class."""
-    classes = len(problem.shares)
-    if cost.ndim != 2 or cost.shape[1] != classes or len(cost) == 0:
-        raise TransportError(
-            f"cost of shape {cost.shape} and {classes} class shares; expected (N ≥ 1, K) and K"
-        )
-    open_ = cost[:, problem.shares > 0]
-    if np.isnan(open_).any() or (open_ == -np.inf).any():
-        raise TransportError("the cost is not a number everywhere; leave pixels without data out")
-    if not np.isfinite(open_).any(axis=1).all():
-        raise TransportError(
-            "some pixels cost infinitely much in every class of share > 0; leave them out, or clip the "
-            "probabilities that the cost is made of"
-        )

@@ -4,6 +4,7 @@ import doctest
 from itertools import product
 from typing import get_args
 
+import dask.array
 import numpy as np
 import ot
 import pytest
@@ -16,9 +17,9 @@ from scipy.special import logsumexp, softmax
 from dllr.errors import TransportError
 from dllr.params.pseudo_label import PseudoLabel
 from dllr.transport import SOLVERS, newton, solve
-from dllr.transport.data import BLOCK, Blocks, Dense
+from dllr.transport.data import BLOCK, Blocks, Chunks, Data, Dense
 from dllr.transport.newton import _Point
-from dllr.transport.problem import Problem, assign, check
+from dllr.transport.problem import Problem, assign
 
 from .problems import COLUMNS, costs, dense, problem, shares
 
@@ -239,15 +240,71 @@ def test_only_so_many_passes_are_made() -> None:
 @pytest.mark.parametrize(
     ("cost", "word"),
     [
-        (np.ones((3, 3), np.float32), "expected"),
-        (np.zeros((0, 2), np.float32), "expected"),
+        (np.ones((3, 3), np.float32), "3 classes and 2 class shares"),
+        (np.zeros((0, 2), np.float32), "masses"),
         (np.array([[0, np.nan]], np.float32), "not a number"),
-        (np.array([[np.inf, np.inf]], np.float32), "infinitely much"),
+        (np.array([[np.inf, np.inf]], np.float32), "infinite in every class"),
     ],
 )
 def test_costs_that_are_none_are_refused(cost: np.ndarray, word: str) -> None:
-    with pytest.raises(TransportError, match=word):
-        check(cost, Problem(np.array([0.5, 0.5]), 1.0))
+    asked = Problem(np.array([0.5, 0.5]), 1.0)
+    for data in (dense(cost), Blocks([(torch.from_numpy(cost), None)])):
+        with pytest.raises(TransportError, match=word):
+            newton.solve(data, asked)
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.005])
+def test_a_class_that_has_nearly_all_is_no_obstacle(epsilon: float) -> None:
+    """There single precision knows the second moments' diagonal no better than by what lies beside it."""
+    c = np.zeros((10_000, 2), np.float32)
+    c[:5000, 1], c[5000:, 1] = 1 / 7, 1
+    found = newton.solve(dense(c), Problem(np.array([0.98, 0.02]), epsilon))
+    assert found.converged
+    assert found.passes < 10
+
+
+@pytest.mark.parametrize("kind", ["dense", "blocks", "dask"])
+def test_masses_that_a_sample_would_miss_are_found(kind: str) -> None:
+    c, b = costs(2, 4 * 32768, 3), shares(2, 3)
+    mass = np.zeros(len(c), np.float32)
+    mass[len(c) // 2 + 1 :: 2] = 1  # nothing in the first half, and then every second pixel
+    parts = np.split(np.arange(len(c)), 128)
+    data: dict[str, Data] = {
+        "dense": dense(c, mass),
+        "blocks": Blocks([(torch.from_numpy(c[p]), torch.from_numpy(mass[p])) for p in parts]),
+        "dask": Chunks(
+            dask.array.from_array(c, chunks=(1024, 3)), dask.array.from_array(mass, chunks=1024)
+        ),
+    }
+    found = newton.solve(data[kind], Problem(b, 0.2))
+    assert found.converged
+    rows = softmax((found.potentials - c.astype(float)) / 0.2, axis=1)
+    assert mass @ rows / mass.sum() == pytest.approx(b, abs=3e-6)
+
+
+def test_a_sample_without_mass_says_nothing() -> None:
+    c, b = costs(2, 256, 3), shares(2, 3)
+    mass = np.zeros(256, np.float32)
+    mass[1::2] = 1  # of the chunks, one pixel each, the sample takes every fourth
+    data = Chunks(dask.array.from_array(c, chunks=(1, 3)), dask.array.from_array(mass, chunks=1))
+    assert len(data.sample(100).cost) == 0
+    assert newton.solve(data, Problem(b, 0.5)).converged
+
+
+@pytest.mark.parametrize("kind", ["blocks", "dask"])
+def test_empty_blocks_add_nothing(kind: str) -> None:
+    c, b = costs(2, 500, 3), shares(2, 3)
+    tensors = torch.from_numpy(c).split([200, 0, 300])
+    arrays = [dask.array.from_array(part.numpy(), chunks=-1) for part in tensors]
+    data = (
+        Blocks([(t, None) for t in tensors])
+        if kind == "blocks"
+        else Chunks(dask.array.concatenate(arrays))
+    )
+    found = newton.solve(data, Problem(b, 0.5))
+    assert found.potentials == pytest.approx(
+        newton.solve(dense(c), Problem(b, 0.5)).potentials, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What a pixel costs each class, and how sure a plan is."""
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from dllr.transport.scores import certainty, cost
 
@@ -14,8 +14,20 @@ def test_cost_of_one_sure_head_is_its_own_cross_entropy() -> None:
     assert np.allclose(found, expected, atol=1e-5)
 
 
+def test_cost_is_of_the_weighed_mean_of_what_the_heads_that_see_say() -> None:
+    dice = np.random.default_rng(1)
+    logits = dice.normal(size=(3, 20, 4)).astype(np.float32)
+    heat, weights = np.array([2.0, 1.0, 0.5]), np.array([0.5, 0.3, 0.2])
+    seen = dice.random((3, 20)) < 0.6
+    seen[0] |= ~seen.any(axis=0)
+    opinion = softmax(logits / heat[:, None, None], axis=2)
+    share = (weights[:, None] * seen)[..., None]
+    expected = -np.log((share * opinion).sum(axis=0) / share.sum(axis=0))
+    assert np.allclose(cost(logits, heat, weights, seen), expected, atol=1e-5)
+
+
 def test_certainty_is_one_for_sure_and_zero_for_uniform() -> None:
     rows = np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0]], np.float32)
     found = certainty(rows)
     assert np.allclose(found[:2], [1, 0], atol=1e-3)
-    assert 0 < found[2] < 1
+    assert np.isclose(found[2], np.sqrt(1 - np.log(2) / np.log(3)))
