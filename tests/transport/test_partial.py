@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
+from scipy.stats import entropy
 
 from dllr.transport import solve
 from dllr.transport.data import Dense
@@ -117,3 +118,14 @@ def test_classes_in_another_order_give_the_same_labels() -> None:
     one = labelled(cost, shares, 0.6)
     other = labelled(cost[:, order], shares[order], 0.6)
     assert (order[other.label] == one.label).mean() > 0.999
+
+
+def test_a_weight_is_how_far_a_pixel_is_labelled_times_how_sure_of_its_class() -> None:
+    cost, epsilon = costs(3)[:500], 0.4
+    potentials = np.array([0.3, -0.2, 0.1, 0.0, 0.2, -1.5])
+    done = reassign(cost, potentials, epsilon)
+    plan = softmax((potentials - widened(cost).astype(float)) / epsilon, axis=1)
+    inner = plan[:, :-1] / plan[:, :-1].sum(axis=1, keepdims=True)
+    sure = np.sqrt(1 - entropy(inner, axis=1) / np.log(K))
+    assert done.weight == pytest.approx((1 - plan[:, -1]) * sure, abs=1e-4)
+    assert (done.covered == (plan[:, :-1].max(axis=1) > plan[:, -1])).all()
