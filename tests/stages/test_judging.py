@@ -23,7 +23,7 @@ def population(bias: float = 2.0, sight: float = 2.5) -> Population:
     """A teacher that sees classes as they are, but for a bias towards the first one."""
     dice = np.random.default_rng(0)
     truth = dice.choice(3, SAMPLE + TILES * TILE, p=TRUE)
-    scores = dice.normal(size=(len(truth), 3)) + [bias, 0.0, 0.0]
+    scores = dice.normal((bias, 0.0, 0.0), size=(len(truth), 3))
     scores[np.arange(len(truth)), truth] += sight
     cost = (np.logaddexp.reduce(scores, axis=1, keepdims=True) - scores).astype(np.float32)
     place = pd.DataFrame({"scene": "a", "row": 0, "column": np.arange(SAMPLE)})
