@@ -3,7 +3,7 @@
 #   snakemake                          everything that is not up to date, on all cores
 #   snakemake -n                       what that would be
 #   snakemake results/split            what this output needs, and no more
-#   snakemake --report runs.html       how long each stage took, with the results, in one page
+#   snakemake --report runs.zip        how long each stage took, with the results: unpack, open its page
 #   snakemake --workflow-profile profiles/slurm                   the same on a cluster
 #
 # What a stage is stands in dvc.yaml, and DVC says which are stale (workflow/dvclink.py). The rules
