@@ -20,7 +20,7 @@ help: ## what there is
 run: .venv/filled ## the whole chain of params.yaml: maps, report, dvc.lock, MLflow runs
 	snakemake --cores $(CORES)
 
-test: .venv/filled ## all tests, folders of them side by side (JOBS=2)
+test: .venv/filled ## all tests, folders of them side by side (JOBS=...)
 	pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 check: .venv/filled ## style, types, layers
