@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 
@@ -211,11 +212,71 @@ def test_dvc_compares_experiments(chain: Project) -> None:
     assert "evaluate.overlap" in chain("dvc", "params", "diff")
     changed = json.loads(chain("dvc", "metrics", "diff", "--json", "--all"))
     assert any("metrics.json" in name for name in changed)
-    chain("dvc", "plots", "diff", "--out", "plots")
-    page = (chain.root / "plots/index.html").read_text()
-    assert '"learning_curves"' in page
-    assert '"confusion"' in page
     assert "denser" in chain("dvc", "exp", "show", "--csv", "--no-pager")
+    plots = drawn(chain("dvc", "plots", "diff", "HEAD", "--json"))
+    assert len(plots.pop("confusion")) == 2 * len(metrics(chain)["classes"]) ** 2
+    for marks in plots.values():
+        assert {mark["rev"] for mark in marks if "rev" in mark} == {"HEAD", "workspace"}
+
+
+def drawn(plots: str) -> dict[str, list[dict[str, str]]]:
+    """What `dvc plots` draws: the marks of each plot, what they stand for, and their shape."""
+    import vl_convert
+
+    found = {}
+    for name, entries in json.loads(plots)["data"].items():
+        content = entries[0]["content"]
+        svg = vl_convert.vegalite_to_svg(
+            json.loads(content) if isinstance(content, str) else content
+        )
+        parts = re.findall(
+            r'<path aria-label="([^"]*)" [^>]*?roledescription="([^"]*)" [^>]*?d="([^"]*)" (.*?)/>',
+            svg,
+        )
+        found[name] = [
+            {"mark": mark, "shape": shape, "look": look}
+            | dict(word.split(": ", 1) for word in label.split("; "))
+            for label, mark, shape, look in parts
+        ]
+    return found
+
+
+def test_dvc_draws_what_the_tables_hold(built_chain: Project) -> None:
+    folder = built_chain.root / "results/evaluation"
+    plots = drawn(built_chain("dvc", "plots", "show", "--json"))
+
+    def table(name: str) -> pd.DataFrame:
+        return pd.read_csv(folder / name)
+
+    def lengths(marks: list[dict[str, str]]) -> list[float]:
+        return [float(re.search(r"h(-?[\d.]+)", mark["shape"])[1]) for mark in marks]  # type: ignore[index]
+
+    curves = plots["learning curves"]
+    assert sorted(mark["round"] for mark in curves) == sorted(ROUNDS * 3)
+    assert len({mark["look"] for mark in curves}) == len(ROUNDS)
+    assert all("L" in mark["shape"] for mark in curves)
+
+    counts = {(m["actual"], m["predicted"]): m for m in plots["confusion"]}
+    for row in table("confusion.csv").itertuples():
+        assert counts[row.actual, row.predicted]["pixels"] == f"{row.count:,}"  # type: ignore[str-bytes-safe]
+    assert len({mark["look"] for mark in counts.values()}) > 2  # colours follow the counts
+
+    scores, shares = table("classes.csv"), table("marginals.csv")
+    wanted = scores[["iou", "precision", "recall", "f1"]].stack().dropna().tolist()
+    bars = plots["scores by class"]
+    assert sorted(float(m["value"]) for m in bars) == pytest.approx(sorted(wanted), abs=1e-6)
+    longest = max(lengths(bars))
+    assert longest > 50
+    assert lengths(bars) == pytest.approx(
+        [longest * float(m["value"]) / max(wanted) for m in bars], abs=0.1
+    )
+    bars = plots["class shares of the pseudo-labels"]
+    assert len(bars) == 2 * len(shares)
+    assert max(lengths(bars)) > 50
+
+    points = [m for m in plots["reliability"] if m["mark"] == "point"]
+    bins = table("reliability.csv")
+    assert len(points) == bins[["accuracy_before", "accuracy_after"]].notna().to_numpy().sum()
 
 
 def test_a_stage_that_runs_is_known_by_what_dvc_will_record(chain: Project) -> None:
