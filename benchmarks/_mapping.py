@@ -109,7 +109,7 @@ def _trained(network: str) -> Trained:
     norms = [Normalisation.of(rng.random((8, len(b), 64), np.float32), None) for b in (BANDS, SAR)]
     return Trained.new(
         made, optical=norms[0], sar=norms[1], optical_bands=BANDS, sar_bands=SAR, decibels=True,
-        classes=names, colours=params.scenes.label.colours, size=params.tile.size,
+        classes=names, colours=params.scenes.label.colours, size=params.tile.size, pixel=5.0,
     )  # fmt: skip
 
 

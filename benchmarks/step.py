@@ -200,6 +200,7 @@ def _trained(params: Params) -> Trained:
         network, optical=norms[0], sar=norms[1], optical_bands=list("brgn"[: bands[0]]),
         sar_bands=["VV"], decibels=True, classes=params.scenes.label.names, colours=[],
         size=params.tile.size,
+        pixel=5.0,
     )  # fmt: skip
 
 

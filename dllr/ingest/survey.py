@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
-from rasterio.warp import transform, transform_bounds
+from rasterio.warp import transform_bounds
 
 from dllr.errors import SceneError
 from dllr.files import digest, file_digest
@@ -18,7 +18,6 @@ from dllr.raster.lazy import chunks, open_image
 from dllr.raster.strips import opened
 from dllr.raster.warp import Nearest
 
-EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84
 EXACT = 2**24  # largest whole number up to which float32 holds all
 
 
@@ -108,7 +107,7 @@ def _facts(path: Path, bands: tuple[int, ...], setting: str) -> dict[str, Any]:
             "dtype": types[0],
             "crs": source.crs.to_string(),
             "transform": list(source.transform)[:6],
-            "pixel_size": round(_pixel_size(source), 4),
+            "pixel_size": round(Grid.of(source).pixel_size(), 4),
             "nodata": float(source.nodata) if _finite(source.nodata) else None,
             "scaling": sorted(
                 map(list, {(source.scales[b - 1], source.offsets[b - 1]) for b in bands})
@@ -126,21 +125,6 @@ def _unique(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 def _finite(nodata: float | None) -> bool:
     return nodata is not None and bool(np.isfinite(nodata))
-
-
-def _pixel_size(source: Any) -> float:
-    """Side in metres on the ground of a square as large as the pixel in the middle, whatever the CRS."""
-    column, row = source.width / 2, source.height / 2
-    corners = [
-        source.transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))
-    ]
-    east, north = map(np.array, transform(source.crs, "EPSG:4326", *zip(*corners, strict=True)))
-    turn = (east[1:] - east[0] + 180) % 360 - 180  # also across the date line
-    sides = np.radians([turn, north[1:] - north[0]])
-    bend = 1 - FLAT * np.sin(np.radians(north[0])) ** 2
-    # Radii of curvature along the parallel and along the meridian.
-    radii = np.cos(np.radians(north[0])) / np.sqrt(bend), (1 - FLAT) / bend**1.5
-    return float(EARTH * np.sqrt(abs(np.linalg.det(sides) * radii[0] * radii[1])))
 
 
 def _check_exact(path: Path, values: NDArray[np.integer], valid: NDArray[np.bool_]) -> None:

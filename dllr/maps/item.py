@@ -27,7 +27,7 @@ from dllr.models.checkpoint import Trained
 from dllr.models.normalise import Normalisation
 from dllr.raster.grid import WGS84, Grid
 
-# STAC asks for a time. The files of a scene do not say when they were taken; any time contains it.
+# STAC asks for a time. Where the files of a scene do not say when they were taken, any time contains it.
 EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 CLASSES = "class"  # key of the asset that holds class indices
 DIGITS = 7  # of degrees: a centimetre
@@ -57,10 +57,11 @@ def item(
     trained: Trained,
     model: Model,
     taken: datetime | None = None,
+    head: str = "fused",
 ) -> dict[str, Any]:
     """The item as JSON values; hrefs are relative to it.
 
-    files: by asset key. taken: when the scene was, None = not known.
+    files: by asset key. taken: when the scene was, None = not known. head: the one that mapped it.
     """
     ring = [(0, 0), (0, grid.height), (grid.width, grid.height), (grid.width, 0), (0, 0)]
     outline = {"type": "Polygon", "coordinates": [[grid.transform @ corner for corner in ring]]}
@@ -85,13 +86,13 @@ def item(
         ClassificationExtension.ext(found.assets[CLASSES], add_if_missing=True).apply(
             _classes(trained)
         )
-    _describe(found, trained, model)
+    _describe(found, trained, model, head)
     found.set_self_href(None)
     value: dict[str, Any] = found.to_dict(include_self_link=False)
     return value
 
 
-def _describe(found: pystac.Item, trained: Trained, model: Model) -> None:
+def _describe(found: pystac.Item, trained: Trained, model: Model, head: str) -> None:
     settings = trained.teacher.settings
     MLMExtension.ext(found, add_if_missing=True).apply(
         name="dllr",
@@ -101,8 +102,14 @@ def _describe(found: pystac.Item, trained: Trained, model: Model) -> None:
         framework_version=torch.__version__.partition("+")[0],
         total_parameters=sum(p.numel() for p in trained.teacher.parameters()),
         input=[
-            _input("optical", trained.optical_bands, trained.size, trained.optical),
-            _input("sar", trained.sar_bands, trained.size, trained.sar),
+            _input("optical", "reflectance", trained.optical_bands, trained.size, trained.optical),
+            _input(
+                "sar",
+                "dB" if trained.decibels else "digital numbers",
+                trained.sar_bands,
+                trained.size,
+                trained.sar,
+            ),
         ],
         output=[
             ModelOutput.create(
@@ -113,6 +120,8 @@ def _describe(found: pystac.Item, trained: Trained, model: Model) -> None:
                     ["batch", "class", "height", "width"],
                     DataType.FLOAT32,
                 ),
+                description=f"logits of the {head} head; divided by {trained.temperatures[head]:.6g} "
+                "their softmax is calibrated",
                 classes=_classes(trained),
             )
         ],
@@ -127,13 +136,20 @@ def _describe(found: pystac.Item, trained: Trained, model: Model) -> None:
     FileExtension.ext(asset, add_if_missing=True).apply(checksum=f"1220{model.sha256}")
 
 
-def _input(name: str, bands: list[str], size: int, scale: Normalisation) -> ModelInput:
+def _input(name: str, unit: str, bands: list[str], size: int, scale: Normalisation) -> ModelInput:
+    # Clipped first: no scaling that the extension has a word for does both.
+    numbers = (t.tolist() for t in (scale.low, scale.high, scale.mean, scale.deviation))
     scaling = [
-        ValueScaling.create(ValueScalingType.Z_SCORE, mean=mean, stddev=deviation)
-        for mean, deviation in zip(scale.mean.tolist(), scale.deviation.tolist(), strict=True)
+        ValueScaling.create(
+            ValueScalingType.PROCESSING,
+            format="gdal-calc",
+            expression=f"(clip(A,{low!r},{high!r})-{mean!r})/{deviation!r}",
+        )
+        for low, high, mean, deviation in zip(*numbers, strict=True)
     ]
     found = ModelInput.create(
         name=name,
+        description=f"{unit}, 0 where missing; the network is also told where that is",
         bands=[ModelBand.create(f"{name}:{band}") for band in bands],
         input=InputStructure.create(
             [-1, len(bands), size, size],

@@ -77,8 +77,10 @@ def write_geopackage(
                 "f_table_catalog": "", "f_table_schema": "", "f_table_name": layer,
                 "f_geometry_column": "geom", "styleName": layer, "styleQML": style, "styleSLD": "",
                 "useAsDefault": True, "description": "", "owner": "",
+                "update_time": np.datetime64(DATE.removesuffix("Z"), "ms"),
             }  # fmt: skip
             pyogrio.raw.write(
                 temporary, None, [np.array([value]) for value in row.values()], list(row),
                 driver="GPKG", layer=STYLES, geometry_type=None, append=True,
+                layer_options={"FID": "id"},
             )  # fmt: skip

@@ -12,7 +12,7 @@ from dllr.files import atomic_file
 from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 
-FORMAT = 7
+FORMAT = 8
 
 
 @dataclass
@@ -20,8 +20,8 @@ class Trained:
     """Student and its teacher (moving average of its weights), and what they expect.
 
     decibels: the SAR bands are dB; if not, numbers without a unit. size: px, side of the windows it was
-    trained on. temperatures: by head, > 0; the teacher's logits divided by them are calibrated. 1 until
-    they are fitted.
+    trained on. pixel: m, side of a pixel on the ground as it usually was. temperatures: by head, > 0;
+    the teacher's logits divided by them are calibrated. 1 until they are fitted.
     """
 
     student: Network
@@ -34,6 +34,7 @@ class Trained:
     classes: list[str]
     colours: list[str]
     size: int
+    pixel: float
     temperatures: dict[str, float] = field(default_factory=lambda: dict.fromkeys(HEADS, 1.0))
 
     @classmethod
@@ -62,6 +63,7 @@ def save(path: Path, trained: Trained) -> None:
         "classes": trained.classes,
         "colours": trained.colours,
         "size": trained.size,
+        "pixel": trained.pixel,
         "temperatures": trained.temperatures,
     }
     with atomic_file(path) as temporary, temporary.open("wb") as file:
@@ -89,5 +91,5 @@ def load(path: Path) -> Trained:
     return Trained(
         student, teacher, Normalisation(**state["optical"]), Normalisation(**state["sar"]),
         state["optical_bands"], state["sar_bands"], state["decibels"], state["classes"],
-        state["colours"], state["size"], state["temperatures"],
+        state["colours"], state["size"], state["pixel"], state["temperatures"],
     )  # fmt: skip

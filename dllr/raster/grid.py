@@ -13,6 +13,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.warp import transform
 from rasterio.windows import Window
 
 from dllr.files import atomic_file
@@ -23,6 +24,7 @@ STRIP = 256  # rows read or warped at once, a row of blocks: bounds the memory, 
 # for blocks that are not read again.
 os.environ.setdefault("GDAL_CACHEMAX", "32")
 WGS84 = CRS.from_epsg(4326)
+EARTH, FLAT = 6_378_137.0, 0.00669438  # m, larger half axis, and squared eccentricity, of WGS 84
 IGNORE = 255  # class index of pixels without a label, and of no data on maps
 
 
@@ -52,6 +54,20 @@ class Grid:
         corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
         xs, ys = zip(*(self.transform @ corner for corner in corners), strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    def pixel_size(self) -> float:
+        """Side (m) on the ground of a square as large as the pixel in the middle, whatever the CRS."""
+        column, row = self.width / 2, self.height / 2
+        corners = [
+            self.transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))
+        ]
+        east, north = map(np.array, transform(self.crs, WGS84, *zip(*corners, strict=True)))
+        turn = (east[1:] - east[0] + 180) % 360 - 180  # also across the date line
+        sides = np.radians([turn, north[1:] - north[0]])
+        bend = 1 - FLAT * np.sin(np.radians(north[0])) ** 2
+        # Radii of curvature along the parallel and along the meridian.
+        radii = np.cos(np.radians(north[0])) / np.sqrt(bend), (1 - FLAT) / bend**1.5
+        return float(EARTH * np.sqrt(abs(np.linalg.det(sides) * radii[0] * radii[1])))
 
     def origin(self) -> tuple[int, int]:
         """Row and column of the first pixel among all pixels of that size and phase, counted from where

@@ -24,6 +24,7 @@ from dllr.raster.parallel import over_parts, over_scenes
 from dllr.raster.products import CLASS_NAMES, EVIDENCE, RECORDS
 from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
+from dllr.raster.taken import TAG, taken
 from dllr.registration import ESTIMATORS
 from dllr.registration.transform import Matrix
 from dllr.stages.pairs import RasterPair
@@ -129,6 +130,8 @@ def _write_gridded(
     )
     arrays = arrays_of(folder, lambda target: write_arrays(target, grid, *layers, each))
     reflectance = {"scale": repr(scenes.optical.scale), "offset": repr(scenes.optical.offset)}
+    with opened(Path(facts["optical"]["path"])) as source:
+        reflectance |= {TAG: day.isoformat()} if (day := taken(source)) else {}
     unit = {"unit": "dn" if scenes.sar.unit == "dn" else "dB"}
 
     def write(name: str, layer: Layer, bands: Iterable[str], tags: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from dllr.files import atomic_dir, write_json
 from dllr.params.demo import Country
 from dllr.raster.grid import Grid, raster_writer
 from dllr.raster.parallel import over_scenes
+from dllr.raster.taken import TAG
 
 YEAR = 2023
 SIMULATOR = f"dllr demo country, version {VERSION}"
@@ -79,7 +80,7 @@ def _optical(folder: Path, made: Scene) -> dict[str, float]:
             return files.enter_context(opened)
 
         acquired = {
-            "ACQUISITION_DATE": _date(made.day),
+            TAG: _date(made.day),
             "UNITS": "reflectance × 10000",
             "SIMULATOR": SIMULATOR,
         }
@@ -105,7 +106,7 @@ def _sar(folder: Path, made: Scene, country: Country) -> dict[str, float]:
     """Write sar.tif; returns the share without data, for the truth."""
     unit, convert, nodata = UNITS[country.sar_unit]
     tags = {
-        "ACQUISITION_DATE": _date(made.sar_day),
+        TAG: _date(made.sar_day),
         "UNITS": unit,
         "LOOKS": f"{country.looks}",
         "SIMULATOR": SIMULATOR,

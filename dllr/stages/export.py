@@ -46,14 +46,16 @@ def run(
     deployed = Deployed(trained, optical.scale, optical.offset)
     index = pd.read_csv(records / INDEX, dtype={"scene": str})
     bands = [*trained.optical_bands, *trained.sar_bands]
-    pixel = float(index["pixel_size"].median())
     facts = {
         # Names that Deepness reads, and then what others want to know.
         "model_type": "Segmentor",
         "class_names": {str(k): name for k, name in enumerate(trained.classes)},
-        "resolution": round(100 * pixel, 3),  # cm
+        # cm, of the CRS: on the ground a pixel of a map's plane is some parts in a thousand off.
+        "resolution": float(f"{100 * trained.pixel:.3g}"),
         "tile_size": trained.size,
         "tiles_overlap": OVERLAP,
+        "seg_thresh": 0,  # else what no class has half of becomes class 0
+        "seg_small_segment": 0,  # else thin and small things are taken away
         "bands": bands,
         "colours": trained.colours,
     }
@@ -74,7 +76,7 @@ def run(
         sar=trained.sar_bands,
         unit="dB" if trained.decibels else "digital numbers",
         size=trained.size,
-        pixel=pixel,
+        pixel=trained.pixel,
         network=trained.student.settings,
         method=train_round.method if selected else "supervised",
         steps=[warmup.steps, *[train_round.steps] * selected],

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -25,7 +25,8 @@ from dllr.models.predict import SYMMETRIES, logits
 from dllr.params.map import Map
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.cog import to_cog
-from dllr.raster.grid import IGNORE, Grid, raster_writer, rgb
+from dllr.raster.grid import IGNORE, Grid, raster_writer, read_indices, rgb
+from dllr.raster.roles import Role
 
 CLASS = "class.tif"
 CONFIDENCE = "confidence.tif"
@@ -49,21 +50,35 @@ FILES = {
 }
 
 
-def head_for(scene: SceneArrays) -> str:
-    """The head that maps a scene: that of its only modality, where it has but one, else the fused one."""
+class Ground(NamedTuple):
+    """Where labels may be suggested: superpixels (uint32 ids on the scene's grid, 0 = none), and what each
+    pixel is used for already (None: for nothing)."""
+
+    superpixels: Path
+    roles: Path | None = None
+
+
+def has_data(scene: SceneArrays) -> tuple[bool, bool]:
+    """Whether any pixel of the optical image has data, and of the SAR image."""
     optical, sar = (
         any(valid[window.toslices()[0]].any() for window in scene.grid.strips())
         for valid in scene.valid
     )
+    return optical, sar
+
+
+def head_for(scene: SceneArrays) -> str:
+    """The head that maps a scene: that of its only modality, where it has but one, else the fused one."""
+    optical, sar = has_data(scene)
     return "fused" if optical == sar else "optical" if optical else "sar"
 
 
 def write_map(
-    scene: SceneArrays, trained: Trained, settings: Map, superpixels: Path | None, target: Path
+    scene: SceneArrays, trained: Trained, settings: Map, ground: Ground | None, target: Path
 ) -> None:
     """Fill the folder `target` with the scene's map; `write_item` adds the STAC item.
 
-    superpixels: uint32 ids on the scene's grid, 0 = none; for suggestions, where they are asked for.
+    ground: for suggestions, where they are asked for.
     Memory follows the scene's width, except for sieve and polygons, which see the class raster whole.
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
@@ -85,18 +100,18 @@ def write_map(
         style = polygon_style(FIELD, names, colours)
         _write_polygons(target, names, style)
         _write_text((target / POLYGONS).with_suffix(".qml"), style)
-    if superpixels is not None:
-        _write_suggestions(target, superpixels, names, settings.suggestions)
+    if ground is not None:
+        _write_suggestions(target, ground, names, settings.suggestions)
 
 
 def write_item(
     folder: Path, name: str, trained: Trained, model: item.Model, taken: datetime | None = None
 ) -> None:
     """Describe a map's files in item.json beside them."""
-    with rasterio.open(folder / CLASS) as source:
-        grid = Grid.of(source)
+    with rasterio.open(folder / CONFIDENCE) as source:
+        grid, head = Grid.of(source), source.tags()["head"]
     files = {key: file for key, file in FILES.items() if (folder / file.name).exists()}
-    write_json(folder / ITEM, item.item(name, grid, files, trained, model, taken))
+    write_json(folder / ITEM, item.item(name, grid, files, trained, model, taken, head))
 
 
 def _predict(scene: SceneArrays, trained: Trained, settings: Map, folder: Path) -> None:
@@ -157,9 +172,9 @@ def _write_polygons(folder: Path, names: list[str], style: str) -> None:
     write_geopackage(folder / POLYGONS, "classes", crs, polygons, columns, style)
 
 
-def _write_suggestions(folder: Path, superpixels: Path, names: list[str], count: int) -> None:
+def _write_suggestions(folder: Path, ground: Ground, names: list[str], count: int) -> None:
     with (
-        rasterio.open(superpixels) as regions,
+        rasterio.open(ground.superpixels) as regions,
         rasterio.open(folder / CLASS) as label,
         rasterio.open(folder / ENTROPY) as entropy,
     ):
@@ -169,7 +184,10 @@ def _write_suggestions(folder: Path, superpixels: Path, names: list[str], count:
         for window in grid.strips():
             ids, classes, unsure = (f.read(1, window=window) for f in (regions, label, entropy))
             share = unsure.astype(np.float32) / 100
-            sums.add(window.row_off, ids, classes, share, classes != IGNORE)
+            free = classes != IGNORE
+            if ground.roles:
+                free &= read_indices(ground.roles, window) == Role.UNLABELLED
+            sums.add(window.row_off, ids, classes, share, free)
         found = sums.best(count)
         outlines = []
         for suggestion in found:

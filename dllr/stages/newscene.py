@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -33,12 +34,14 @@ from dllr.raster.image import Image, Mask
 from dllr.raster.sar import SarImage
 from dllr.raster.strips import opened
 from dllr.raster.superpixels import write_superpixels
-from dllr.stages.mapping import write_item, write_map
+from dllr.raster.taken import taken as taken_when
+from dllr.stages.mapping import CONFIDENCE, Ground, has_data, write_item, write_map
 from dllr.stages.pairs import RasterPair
 from dllr.stages.registering import decide, record
 from dllr.workcache import work_dir
 
 NAN = float("nan")
+ALIKE = 1.25  # times another pixel size, from which on it is told
 REGISTRATION = (
     "registration.json"  # beside a map of both images: how SAR came onto the optical grid
 )
@@ -58,11 +61,11 @@ def map_scene(
     """Write the map of a scene into the folder `out`; returns a line on what was done.
 
     One of the files may be missing. The map lies on the grid of the optical file, else of the SAR file.
-    taken: when the scene was, for its STAC item.
+    taken: when the scene was, for its STAC item; None = as its file says.
 
     Raises:
-        SceneError: no file is given, one cannot be taken as it is, they do not lie on one another, or `out`
-            holds something.
+        SceneError: no file is given, one cannot be taken as it is, they do not lie on one another, none
+            holds data, or `out` holds something.
         TrainingError: the checkpoint cannot be read.
     """
     if optical is None and sar is None:
@@ -87,6 +90,7 @@ def map_scene(
         raise SceneError(
             f"{optical} and {sar} do not lie on one another; check their georeferences, or map each alone"
         )
+    _compare(facts, trained)
     identity = file_digest(checkpoint)
     hashes = {kind: record["sha256"] for kind, record in facts.items()}
     work = work_dir(
@@ -102,11 +106,32 @@ def map_scene(
                 path, folder / path.name
             )  # no link: who edits a map must not edit the cache
         model = Model(os.path.relpath(checkpoint, out), identity)
-        write_item(folder, out.name, trained, model, taken)
+        write_item(folder, out.name, trained, model, taken or _taken(images))
     line = f"{out}: mapped from {' and '.join(images)}"
+    with rasterio.open(out / CONFIDENCE) as source:
+        head = source.tags()["head"]
+    if len(images) > 1 and head in images:
+        (other,) = images.keys() - {head}
+        return f"{out}: mapped from {head} alone, for {images[other].path} holds no data there"
     if (evidence := _evidence(out)) and evidence["verdict"] == "unverified":
         line += f"; SAR lies where its georeferencing puts it, unverified: {evidence['reason']}"
     return line
+
+
+def _taken(images: dict[str, Image]) -> datetime | None:
+    with opened(next(iter(images.values())).path) as source:
+        return taken_when(source)
+
+
+def _compare(facts: dict[str, Any], trained: Trained) -> None:
+    """Say it where pixels are of another size than the network has learnt from."""
+    name, here = next((kind, record["pixel_size"]) for kind, record in facts.items())
+    if not 1 / ALIKE <= here / trained.pixel <= ALIKE:
+        log.warning(
+            "%s: pixels of %.3g m, where the network has learnt from pixels of %.3g m: it does not know "
+            "things of that size, and the map may be poor; resample first, for example with "
+            "`gdalwarp -tr`", name, here, trained.pixel,
+        )  # fmt: skip
 
 
 def _evidence(folder: Path) -> dict[str, Any] | None:
@@ -139,11 +164,18 @@ def _write(
         scene, evidence = _arrays(scratch, trained, images, settings, params.coregister)
         if evidence:
             write_json(target / REGISTRATION, evidence)
-        superpixels = None
+        if not any(has_data(scene)):
+            raise SceneError(
+                f"{' and '.join(str(image.path) for image in images.values())} hold no data: every pixel "
+                "is missing; check nodata, masks and bands in section scenes of params.yaml"
+            )
+        ground = None
         if params.map.suggestions:
-            superpixels = scratch / "superpixels.tif"
-            write_superpixels(scene, superpixels, params.tile.superpixel, params.tile.compactness)
-        write_map(scene, trained, params.map, superpixels, target)
+            ground = Ground(scratch / "superpixels.tif")
+            write_superpixels(
+                scene, ground.superpixels, params.tile.superpixel, params.tile.compactness
+            )
+        write_map(scene, trained, params.map, ground, target)
 
 
 def _arrays(

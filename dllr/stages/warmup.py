@@ -72,6 +72,7 @@ def run(
     trained = Trained.new(
         network, optical=optical, sar=sar, optical_bands=bands[0], sar_bands=bands[1],
         decibels=scenes.sar.unit != "dn", classes=names, colours=scenes.label.colours, size=data.size,
+        pixel=float(np.median([scene.grid.pixel_size() for scene in data.scenes])),
     )  # fmt: skip
     inputs = content(coregistered, pattern="*/record.json"), content(tiles, split), started
     code = (encoders.module(model.encoder),)

@@ -75,6 +75,12 @@ def test_a_geopackage_holds_the_polygons_their_attributes_and_a_style(
     assert (tmp_path / "one.gpkg").read_bytes() == (tmp_path / "other.gpkg").read_bytes()
     meta, _, geometry, (names, size) = pyogrio.raw.read(tmp_path / "one.gpkg", layer="classes")
     assert CRS.from_user_input(meta["crs"]) == UTM
+    # QGIS takes the newest style of those that it finds by these columns.
+    style, ids, _, _ = pyogrio.raw.read(
+        tmp_path / "one.gpkg", layer="layer_styles", return_fids=True
+    )
+    wanted = {"f_table_name", "f_geometry_column", "useAsDefault", "update_time", "styleQML"}
+    assert wanted <= set(style["fields"]) and len(ids) == 1
     assert names.tolist() == columns["class"].tolist()
     assert np.array_equal(size, columns["area_m2"])
     assert all(

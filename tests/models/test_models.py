@@ -50,7 +50,7 @@ def trained(size: int = 32) -> Trained:
     return Trained.new(
         network(), optical=Normalisation.of(rng.random((5, 4, 9), np.float32), None),
         sar=Normalisation.of(rng.random((5, 1, 9), np.float32), None), optical_bands=list("brgn"), sar_bands=["VV"], decibels=True,
-        classes=["a", "b", "c"], colours=["#000000"] * 3, size=size,
+        classes=["a", "b", "c"], colours=["#000000"] * 3, size=size, pixel=5.0,
     )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     for kind in ("student", "teacher"):
         one, two = getattr(before, kind).state_dict(), getattr(after, kind).state_dict()
         assert all(torch.equal(one[k], two[k]) for k in one)
-    for fact in ("classes", "size", "optical_bands", "temperatures"):
+    for fact in ("classes", "size", "pixel", "optical_bands", "temperatures"):
         assert getattr(after, fact) == getattr(before, fact)
     assert torch.equal(after.optical.mean, before.optical.mean)
 

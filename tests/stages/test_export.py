@@ -79,7 +79,9 @@ def test_metadata_are_those_the_plugin_reads(exported: Path) -> None:
     assert list(facts["class_names"]) == [str(k) for k in range(len(trained.classes))]
     assert facts["tile_size"] == trained.size
     assert facts["bands"] == [*trained.optical_bands, *trained.sar_bands]
-    assert facts["resolution"] > 0
+    assert facts["resolution"] == 500  # cm
+    # Else it writes class 0 where no class has half of the probability, and takes small things away.
+    assert facts["seg_thresh"] == facts["seg_small_segment"] == 0
     (shape,) = ([d.dim_value for d in i.type.tensor_type.shape.dim] for i in model.graph.input)
     assert shape[1:] == [len(facts["bands"]), trained.size, trained.size]
     assert len(model.graph.output) == 1

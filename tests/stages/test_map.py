@@ -5,21 +5,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
+import shapely
+from affine import Affine
+from rasterio.features import rasterize
 
 import dllr.stages.map
 from dllr.cli import main
 from dllr.params.load import read_yaml
 from dllr.raster.grid import read_indices
+from dllr.raster.roles import Role
 
 from .small_run import made, project, run, stage  # noqa: F401
-from .small_scenes import numbers, save, scene, write
+from .small_scenes import SIDE, front, numbers, save, scene, write
 
 R = Path("results")
 CHECKPOINT = R / "evaluation/checkpoint.pt"
 STAGE = (
-    f"map --coregistered {R}/coregistered --superpixels {R}/superpixels --checkpoint {CHECKPOINT} "
+    f"map --coregistered {R}/coregistered --superpixels {R}/superpixels --split {R}/split --checkpoint {CHECKPOINT} "
     f"--out {R}/maps"
 )
 
@@ -74,7 +79,7 @@ def test_finished_scenes_survive_a_crash(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_new_scene_has_the_map_that_the_chain_makes(run: Path) -> None:  # noqa: F811
     stage(STAGE)
     assert new("new", **files(run), date="2024-05-01") == 0
-    for name in ("class.tif", "confidence.tif", "entropy.tif", "polygons.gpkg", "suggestions.gpkg"):
+    for name in ("class.tif", "confidence.tif", "entropy.tif", "polygons.gpkg"):
         assert Path("new", name).read_bytes() == (R / "maps/b" / name).read_bytes()
     item = json.loads(Path("new/item.json").read_text())
     assert item["id"] == "new"
@@ -82,6 +87,75 @@ def test_a_new_scene_has_the_map_that_the_chain_makes(run: Path) -> None:  # noq
     assert item["assets"]["model"]["href"] == f"../{CHECKPOINT}"
     chain = json.loads((R / "coregistered/b/record.json").read_text())["registration"]
     assert json.loads(Path("new/registration.json").read_text()) == chain
+
+
+def test_suggested_is_ground_that_nothing_is_known_of(run: Path) -> None:  # noqa: F811
+    stage(STAGE)
+    suggested = 0
+    for name in "abcd":
+        roles = read_indices(R / f"split/roles/{name}.tif")
+        _, _, outlines, _ = pyogrio.raw.read(R / f"maps/{name}/suggestions.gpkg")
+        free = (roles == Role.UNLABELLED).any()
+        assert bool(len(outlines)) == free
+        suggested += len(outlines)
+        with rasterio.open(R / f"maps/{name}/class.tif") as source:
+            place, shape = source.transform, source.shape
+        for outline in shapely.from_wkb(outlines):
+            inside = rasterize([outline], shape, transform=place) == 1
+            assert (roles[inside] == Role.UNLABELLED).any()
+    assert suggested
+    assert new("new", **files(run, "a")) == 0  # of a scene that is new nothing is known
+    wanted = read_yaml(Path("params.yaml"))["map"]["suggestions"]
+    assert pyogrio.read_info("new/suggestions.gpkg")["features"] == wanted
+
+
+def test_the_day_is_that_of_the_file_where_none_is_given(run: Path) -> None:  # noqa: F811
+    for path in files(run).values():
+        with rasterio.open(path, "r+") as target:
+            target.update_tags(ACQUISITION_DATE="2023-07-04")
+    assert new("tagged", **files(run)) == 0
+    assert new("said", **files(run), date="2024-05-01") == 0
+    days = [
+        json.loads(Path(n, "item.json").read_text())["properties"]["datetime"]
+        for n in ("tagged", "said")
+    ]
+    assert days == ["2023-07-04T00:00:00Z", "2024-05-01T00:00:00Z"]
+    assert front() == 0
+    stage(STAGE)
+    chain = json.loads((R / "maps/b/item.json").read_text())["properties"]
+    assert chain["datetime"] == "2023-07-04T00:00:00Z"
+
+
+def test_an_image_without_data_is_told_and_two_are_refused(
+    run: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = files(run)
+    nothing = {
+        "optical": np.zeros((4, SIDE, SIDE), np.uint16),
+        "sar": np.full((1, SIDE, SIDE), np.nan, np.float32),
+    }
+    for kind, values in nothing.items():
+        write(given[kind], values)
+        with rasterio.open(given[kind], "r+") as target:
+            target.nodata = 0 if kind == "optical" else np.nan
+        if kind == "optical":
+            assert new("radar", **given) == 0
+            printed = capsys.readouterr().out
+            assert "mapped from sar alone" in printed and "optical.tif holds no data" in printed
+    refused(capsys, "hold no data", "nodata", **given)
+    refused(capsys, "hold no data", optical=given["optical"])
+
+
+def test_pixels_of_another_size_are_told(run: Path, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811
+    given = files(run)
+    assert new("same", **given) == 0
+    assert "gdalwarp -tr" not in caplog.text
+    for path in given.values():
+        with rasterio.open(path, "r+") as target:
+            target.transform = target.transform @ Affine.scale(2)
+    assert new("larger", **given) == 0
+    assert "pixels of 10 m" in caplog.text and "pixels of 5 m" in caplog.text
 
 
 def test_sar_that_stays_where_it_was_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811

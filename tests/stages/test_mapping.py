@@ -30,7 +30,7 @@ from dllr.params.map import Map
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.grid import Grid, read_indices
 from dllr.raster.superpixels import write_superpixels
-from dllr.stages.mapping import head_for, write_item, write_map
+from dllr.stages.mapping import Ground, head_for, write_item, write_map
 
 HEIGHT, WIDTH = 600, 700  # more than a block: there are overviews
 NAMES, COLOURS = ["water", "wood", "farm land"], ["#2166AC", "#1B7837", "#E3C56B"]
@@ -52,7 +52,7 @@ def trained() -> Trained:
     return Trained.new(
         network, optical=Normalisation.of(rng.random((5, 2, 9), np.float32), None),
         sar=Normalisation.of(rng.random((5, 1, 9), np.float32), None), optical_bands=["red", "nir"],
-        sar_bands=["VV"], decibels=True, classes=NAMES, colours=COLOURS, size=64,
+        sar_bands=["VV"], decibels=True, classes=NAMES, colours=COLOURS, size=64, pixel=5.0,
         temperatures={"fused": 0.5, "optical": 0.7, "sar": 0.9},
     )  # fmt: skip
 
@@ -76,13 +76,18 @@ def scene() -> SceneArrays:
 def write(trained: Trained, scene: SceneArrays, tmp_path: Path) -> Write:
     """Map a scene with these settings; the folder."""
 
-    def made(name: str = "map", scene: SceneArrays = scene, **settings: Any) -> Path:
-        folder, superpixels = tmp_path / name, None
+    def made(
+        name: str = "map",
+        scene: SceneArrays = scene,
+        used: Path | None = None,
+        **settings: Any,
+    ) -> Path:
+        folder, ground = tmp_path / name, None
         folder.mkdir()
         if settings.get("suggestions"):
-            superpixels = tmp_path / "superpixels.tif"
-            write_superpixels(scene, superpixels, 400, 0.7)
-        write_map(scene, trained, Map(**(PLAIN | settings)), superpixels, folder)
+            ground = Ground(tmp_path / "superpixels.tif", used)
+            write_superpixels(scene, ground.superpixels, 400, 0.7)
+        write_map(scene, trained, Map(**(PLAIN | settings)), ground, folder)
         return folder
 
     return made
@@ -258,6 +263,14 @@ def test_the_item_is_valid_stac_and_describes_files_and_model(
     named = {band["name"] for band in item.assets["model"].extra_fields["bands"]}
     assert {band.name for i in model.input for band in i.bands} == named
     assert model.input[0].input.shape == [-1, 2, 64, 64]
+    values = np.linspace(-1, 2, 50, dtype=np.float32)
+    for given, scale in zip(model.input, (trained.optical, trained.sar), strict=True):
+        wanted = scale(torch.from_numpy(values).expand(1, len(given.bands), 1, 50))[0, :, 0]
+        for band, expected in zip(given.properties["value_scaling"], wanted, strict=True):
+            assert (band["type"], band["format"]) == ("processing", "gdal-calc")
+            found = eval(band["expression"], {"clip": np.clip, "A": values})
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert "fused head; divided by 0.5 " in model.output[0].description
     assert [c.description for c in model.output[0].classes] == NAMES
     assert model.total_parameters == sum(p.numel() for p in trained.teacher.parameters())
     roles = {key: asset.roles for key, asset in item.assets.items()}

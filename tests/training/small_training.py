@@ -42,7 +42,7 @@ def fresh() -> Trained:
     network, every = Network("light", 8, K, 1, K), source(LABEL)
     network.settle(*every.cut(every.picked(0, 8, 0), optical, sar, CPU)[0])
     return Trained.new(
-        network, optical=optical, sar=sar, optical_bands=list("abc"), sar_bands=["VV"], decibels=True, classes=list("xyz"), colours=["#000000"] * K, size=SIZE,
+        network, optical=optical, sar=sar, optical_bands=list("abc"), sar_bands=["VV"], decibels=True, classes=list("xyz"), colours=["#000000"] * K, size=SIZE, pixel=5.0,
     )  # fmt: skip
 
 
