@@ -21,7 +21,6 @@ from typing import Any
 
 from dllr import costs, execution
 from dllr.errors import DllrError
-from dllr.files import digest
 from dllr.params import load, use
 from dllr.params.root import Params
 
@@ -129,8 +128,7 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
 
 def _told(stage: str, sections: Params) -> str:
     """Key of the sections that a stage reads."""
-    values = sections.model_dump(mode="json")
-    return digest({n: values[n] for n in _parameters(stage) if n in values})
+    return costs.key_of(sections.model_dump(mode="json"), _parameters(stage))
 
 
 def _parameters(stage: str) -> list[str]:
@@ -227,6 +225,9 @@ def _people(words: Sequence[str]) -> int:
     followed.add_argument("scenes", nargs="*", help="names of scenes; none = all")
     posted = commands.add_parser("track", help="post to MLflow what is missing there")
     posted.add_argument("--until", help="stage with which the run is finished (default: the last)")
+    posted.add_argument(
+        "--register", metavar="NAME", help="also make its model a version of this registered model"
+    )
     study = commands.add_parser("study", help="run a study: many cells, one table")
     study.add_argument("study", type=Path, help="a file of studies/")
     study.add_argument("--tier", help="one of the study's sizes (default: the first)")
@@ -303,7 +304,7 @@ def _selftest(given: Any) -> int:
 def _track(given: Any) -> int:
     from dllr import tracking
 
-    print(tracking.track(Path.cwd(), given.until))
+    print(tracking.track(Path.cwd(), given.until, given.register))
     return 0
 
 

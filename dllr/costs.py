@@ -5,30 +5,38 @@ stage that went on where it was stopped: what was spent before is not known.
 """
 
 import os
+import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from dllr.files import WORK, read_json, write_json
+from dllr.files import WORK, digest, read_json, write_json
 
 FOLDER = WORK / "costs"
 _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of the system's peak memory
 
 
-class Cost(NamedTuple):
-    """Time passed and time of all cores (s), and the most memory that one process held (bytes).
+def key_of(sections: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Key of what a stage was told: those sections of params.yaml, as JSON values, that it reads."""
+    return digest([[name, sections[name]] for name in sorted(names) if name in sections])
 
-    key: what the stage was told, as whoever measured it says.
+
+class Cost(NamedTuple):
+    """Time passed and time of all cores (s), the most memory that one process held (bytes), and the machine
+    in words.
+
+    key: see `key_of`.
     """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
     key: str
+    machine: str = ""  # of costs that were written down before it was
 
 
 @contextmanager
@@ -46,9 +54,20 @@ def measured(stage: str, key: str) -> Iterator[None]:
     start, used = time.monotonic(), _used()
     yield
     if not stopped:
-        cost = Cost(time.monotonic() - start, _used() - used, _peak(), key)
+        cost = Cost(time.monotonic() - start, _used() - used, _peak(), key, machine())
         write_json(path, cost._asdict())
     begun.unlink()
+
+
+def machine() -> str:
+    """System, cores, and Python: what numbers and times depend on, beside the versions of packages."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    place = f"{platform.system()} {platform.machine()}, {cores} cores"
+    torch = sys.modules.get(
+        "torch"
+    )  # stages that train or map have it; others need not wait for it
+    gpu = f", {torch.cuda.get_device_name()}" if torch and torch.cuda.is_available() else ""
+    return f"{place}{gpu}, Python {platform.python_version()}"
 
 
 def known(root: Path = Path()) -> dict[str, Cost]:

@@ -1,7 +1,7 @@
 """What the page shows, as plain values, and the page itself.
 
-The page is one file that asks the network for nothing, and says nothing of when or where it was
-made, but what its stages cost there: same results and costs, same bytes.
+The page is one file that asks the network for nothing, and says nothing of when it was made, and of
+where only what its stages cost there: same results and costs, same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,9 +34,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """The six panels of a scene, and its mean IoU on the test pixels (0..1)."""
+    """The six panels of a scene, its mean IoU on the test pixels (0..1), and the place among the test
+    scenes that this gives it, in words."""
 
     scene: str
+    rank: str
     miou: float | None
     panels: Sequence[Panel]
 
@@ -50,12 +52,12 @@ class Page:
         simulated: the scenes are simulated.
         classes: name → colour `#rrggbb`.
         selected: the round in use.
-        headline: scores of the round in use, fused head, `bounds` of its mIoU, and `gain`, its mIoU less
-            that of round 0.
+        headline: scores of the round in use, fused head, with `bounds` of its mIoU, `oa_bounds` and
+            `kappa_bounds`, and `start`, the mIoU of round 0.
         facts: column titles of what the index says of each scene's pixels.
         scenes: a row a scene: scene, splits, width, height, crs, labelled, facts (shares, in the order
             of `facts`), verdict, shift, apart, precision (px), reason.
-        registration: name of the page with the evidence of the registration.
+        evidence: of the registration, see `dllr.report.registration.evidence`.
         audit: `warning` and `note` → total, left_out, and checks of (check, total, rows of (scene,
             message)); None where no audit was made.
         audit_file: name of the file that holds all of it.
@@ -72,6 +74,7 @@ class Page:
             f1, kappa.
         drawn: what the intervals are taken by, `units`, and what they are of, `says`, in words.
         by_class: a row a class of the round in use: see `dllr.report.tables.class_rows`.
+        masked: a mask tells of clouds.
         seen: pixels that both images see, and those that one alone does → pixels, and miou by head.
         guard: a row a round: round, verdict, best, correlation, entropy, and the mIoU of each head.
         guard_said: sentences on the rounds that were not kept.
@@ -89,6 +92,7 @@ class Page:
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
+        version: of this package. machines: that the stages ran on, in words.
         costs: a row a stage that ran here: stage, seconds, cpu_seconds, memory (MiB).
         model_card: of the exported model, Markdown.
         limits: sentences.
@@ -101,7 +105,7 @@ class Page:
     headline: Mapping[str, Any]
     facts: Sequence[str]
     scenes: Sequence[Row]
-    registration: str
+    evidence: Mapping[str, Any]
     audit: Mapping[str, Row] | None
     audit_file: str
     warnings: Sequence[str]
@@ -117,6 +121,7 @@ class Page:
     score_charts: Sequence[Chart]
     drawn: Mapping[str, str]
     by_class: Sequence[Row]
+    masked: bool
     seen: Mapping[str, Row]
     guard: Sequence[Row]
     guard_said: Sequence[str]
@@ -140,6 +145,8 @@ class Page:
     gradient: Sequence[str]
     right: str
     wrong: str
+    version: str
+    machines: Sequence[str]
     costs: Sequence[Row]
     model_card: str
     limits: Sequence[str]

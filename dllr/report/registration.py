@@ -1,4 +1,4 @@
-"""The evidence of the registration as a page of its own: what was found, and pictures before and after."""
+"""The evidence of the registration: what was found, and pictures before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dllr.report import panels, ties
-from dllr.report.page import Chart, environment
+from dllr.report.page import Chart
 
 Pixels = npt.NDArray[np.uint8]
 SQUARE = 32  # px, side of a checkerboard's fields
+MOST = 12  # scenes whose evidence is shown: half a megabyte each
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Scene:
 
     @property
     def anchor(self) -> str:
-        """Identifier of its article; the same as long as its name is."""
+        """Identifier of its part of the page; the same as long as its name is."""
         return f"scene-{quote(self.name)}"
 
     @property
@@ -98,7 +99,27 @@ def checkerboard(first: Pixels, second: Pixels) -> Pixels:
     return np.where((y + x) % 2 == 0, first, second)
 
 
-def render(scenes: Sequence[Scene]) -> str:
-    """The whole HTML document."""
-    template = environment().get_template("registration.html.j2")
-    return template.render(scenes=scenes, square=SQUARE) + "\n"
+def weakest(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the scenes to show, at most MOST, in their order: unverified ones first, then those whose
+    estimates lie farthest apart."""
+
+    def weakness(name: str) -> tuple[bool, float]:
+        record = records[name]
+        return record["verdict"] == "unverified", record["apart_px"] or 0.0
+
+    chosen = sorted(records, key=weakness, reverse=True)[:MOST]
+    return [name for name in records if name in chosen]
+
+
+def evidence(records: Mapping[str, Mapping[str, Any]], shown: Sequence[Scene]) -> dict[str, Any]:
+    """What the page says of all scenes, and those that it shows."""
+    verdicts = [record["verdict"] for record in records.values()]
+    return {
+        "moved": sum(record["matrix"] is not None for record in records.values()),
+        "applied": verdicts.count("applied"),
+        "given": verdicts.count("given"),
+        "shown": shown,
+        "anchors": {scene.name: scene.anchor for scene in shown},
+        "left_out": len(records) - len(shown),
+        "square": SQUARE,
+    }

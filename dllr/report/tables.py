@@ -170,15 +170,16 @@ def headline(
     selected: int,
     intervals: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Scores of the fused head in use, bounds of its mIoU, and what it gained in mIoU over round 0."""
-    here, start = rounds[str(selected)]["fused"], rounds["0"]["fused"]["miou"]
-    known = selected > 0 and here["miou"] is not None and start is not None
+    """Scores of the fused head in use, their bounds, and the mIoU that round 0 had."""
+    here, bounds = rounds[str(selected)]["fused"], intervals["fused"]
     return {
         "miou": here["miou"],
-        "bounds": intervals["fused"]["miou"],
+        "bounds": bounds["miou"],
         "oa": here["oa"],
+        "oa_bounds": bounds["oa"],
         "kappa": here["kappa"],
-        "gain": here["miou"] - start if known else None,
+        "kappa_bounds": bounds["kappa"],
+        "start": rounds["0"]["fused"]["miou"],
     }
 
 
@@ -195,10 +196,13 @@ def confusion_rows(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> list[
     return rows
 
 
-def spread(ranked: Sequence[str], number: int) -> list[str]:
-    """`number` of the names evenly over their order, first and last among them."""
-    places = np.linspace(0, len(ranked) - 1, min(number, len(ranked)))
-    return [ranked[place] for place in np.rint(places).astype(int)]
+def spread(ranked: Sequence[str], number: int) -> dict[str, str]:
+    """`number` of the names evenly over their order, from the best to the worst, the median among them if
+    the number is odd; name → which one it is, in words."""
+    last = len(ranked) - 1
+    places = np.rint(np.linspace(0, last, min(number, last + 1))).astype(int).tolist()
+    words = {last / 2: "the median"} | {last: "the worst"} | {0: "the best"} if last else {}
+    return {ranked[place]: words.get(place, "") for place in places}
 
 
 def limits(

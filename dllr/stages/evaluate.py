@@ -30,6 +30,7 @@ from dllr.raster.products import (
     ROLES,
     RULES,
     SAMPLE,
+    SCORES,
     SELECTION,
 )
 from dllr.raster.roles import Role
@@ -52,10 +53,10 @@ def run(
     rounds: dict[str, int],
     evaluate: Evaluate,
 ) -> None:
-    """Write metrics.json (test), selection.json (validation, and the fused head's temperature on it),
-    confusion tables, the selected round's scores by class, reliability and certificate, the stacked
-    histories, class shares and ledger of the pseudo-labels, and the selected round's checkpoint, with its
-    temperatures, into `out`.
+    """Write scores.json (test), metrics.json, the round in use in few numbers, selection.json (validation,
+    and the fused head's temperature on it), confusion tables, the selected round's scores by class,
+    reliability and certificate, the stacked histories, class shares and ledger of the pseudo-labels, and
+    the selected round's checkpoint, with its temperatures, into `out`.
 
     The teacher of a round is scored: it is the smoother network, and the one that maps. All heads are
     scored on the same pixels, those with data in either modality, so that they compare. A round that the
@@ -85,7 +86,7 @@ def run(
     best = load(trained / selected / CHECKPOINT)
     best = calibrated(best, coregistered, split / HELD_OUT, evaluate.overlap)
     used, test = mapper(selected), rating.whole(matrices[selected], "fused", "test")
-    doubt = doubted(used, best.temperatures["fused"])
+    doubt = doubted(used, best.temperatures)
     intervals = rating.intervals_of(matrices[selected], doubt.blocks, names)
     seen = rating.summed(matrices[selected], "fused", "test")[SEEN.index("both")]
     certified = {BOTH: seen.sum(axis=0)}
@@ -101,20 +102,19 @@ def run(
         HISTORY: pd.concat([pd.read_csv(trained / n / HISTORY) for n in numbers]),
         RULES: _ledger(trained, rounds, split, labels, names),
         MARGINALS: _marginals(trained, rounds),
-        RELIABILITY: rating.bins(before=doubt.before, after=doubt.after),
+        RELIABILITY: rating.bins(before=doubt.before["fused"], after=doubt.after["fused"]),
     }.items():
         _write_csv(out / name, table)
     facts = {"temperature": best.temperatures["fused"], "validation_miou": validation}
     write_json(out / SELECTION, chosen | facts)
     more = {
         "seen": rating.by_sight(matrices[selected], names),
-        "calibration": {
-            "before": {"ece": doubt.before.ece, "brier": doubt.before.brier},
-            "after": {"ece": doubt.after.ece, "brier": doubt.after.brier},
-        },
+        "calibration": rating.calibration(doubt),
         "intervals": intervals,
     }
-    write_json(out / METRICS, {"classes": names, **chosen, "rounds": rated, **more})
+    found = {"classes": names, **chosen, "rounds": rated, **more}
+    write_json(out / SCORES, found)
+    write_json(out / METRICS, rating.headline(found))
 
 
 def _forget_removed_rounds(trained: Path, numbers: list[str]) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dllr.files import atomic_dir, read_json
 from dllr.models import to_onnx
@@ -16,7 +16,8 @@ from dllr.params.scenes import Scenes
 from dllr.params.train import Train
 from dllr.params.train_round import TrainRound
 from dllr.params.warmup import Warmup
-from dllr.raster.products import CARD, INDEX, ONNX, ONNX_DEEPNESS, SUMMARY
+from dllr.raster.arrays import open_arrays
+from dllr.raster.products import CARD, EXAMPLE, ONNX, ONNX_DEEPNESS, SUMMARY, WINDOWS
 from dllr.report.card.model import Card, render
 
 DEEPNESS = 255.0  # what the QGIS plugin Deepness divides all values by, whatever their type
@@ -25,10 +26,10 @@ OVERLAP = 15  # % of a window, that Deepness is told to let the next one cover
 
 def run(
     *,
-    records: Path,
+    coregistered: Path,
     split: Path,
     checkpoint: Path,
-    metrics: Path,
+    scores: Path,
     out: Path,
     demo: Mapping[str, Section],
     scenes: Scenes,
@@ -36,7 +37,8 @@ def run(
     train: Train,
     train_round: TrainRound,
 ) -> None:
-    """Write `out`/model.onnx, its twin deepness.onnx for the QGIS plugin, and README.md, the model's card.
+    """Write `out`/model.onnx, its twin deepness.onnx for the QGIS plugin, example.npy, an image (1, B,
+    size, size) of the training windows as the model takes it, and README.md, the model's card.
 
     Raises:
         ExportError: the exported model does not give the probabilities that the network gives.
@@ -44,7 +46,8 @@ def run(
     trained = load(checkpoint)
     optical = scenes.optical
     deployed = Deployed(trained, optical.scale, optical.offset)
-    index = pd.read_csv(records / INDEX, dtype={"scene": str})
+    windows = pd.read_parquet(split / WINDOWS)
+    windows = windows[windows["split"] == "train"]
     bands = [*trained.optical_bands, *trained.sar_bands]
     facts = {
         # Names that Deepness reads, and then what others want to know.
@@ -61,10 +64,12 @@ def run(
     }
     model = to_onnx.exported(deployed, len(bands), trained.size, facts)
     twin = to_onnx.multiplied(model, DEEPNESS)
-    images = _images(trained, optical.scale, optical.offset)
+    example = _example(coregistered, windows)
+    tried = [example, _images(trained, optical.scale, optical.offset)]
+    images: NDArray[np.float32] = np.concatenate(tried)
     apart = to_onnx.check(model, deployed, images)
-    to_onnx.check(twin, deployed, images / np.float32(DEEPNESS), images)
-    found, dealt = read_json(metrics), read_json(split / SUMMARY)
+    to_onnx.check(twin, deployed, (images / DEEPNESS).astype(np.float32), images)
+    found, dealt = read_json(scores), read_json(split / SUMMARY)
     selected = found["selected_round"]
     card = Card(
         source=Path(scenes.root).name,
@@ -81,7 +86,7 @@ def run(
         method=train_round.method if selected else "supervised",
         steps=[warmup.steps, *[train_round.steps] * selected],
         seed=train.seed,
-        scenes=len(index),
+        scenes=windows["scene"].nunique(),
         labelled=dealt["labelled_tiles"],
         temperature=trained.temperatures[HEAD],
         scores=found["rounds"][str(selected)],
@@ -93,10 +98,21 @@ def run(
             (ONNX_DEEPNESS, twin),
         ):
             (folder / name).write_bytes(content.SerializeToString())
+        np.save(folder / EXAMPLE, example)
         (folder / CARD).write_text(render(card), encoding="utf-8")
 
 
-def _images(trained: Trained, scale: float, offset: float) -> Any:
+def _example(coregistered: Path, windows: pd.DataFrame) -> NDArray[np.float32]:
+    """(1, B, size, size) of the window with the most data: optical as files hold it, then SAR."""
+    known = windows["valid_optical"] + windows["valid_sar"]
+    scene, y, x, size = windows[["scene", "y", "x", "size"]].iloc[int(known.to_numpy().argmax())]
+    crop = open_arrays(coregistered / scene).crop(y, x, size, size)
+    parts = zip((crop.optical, crop.sar), crop.valid, strict=True)
+    bands = [np.where(valid, part.astype(np.float32), np.float32(np.nan)) for part, valid in parts]
+    return np.concatenate(bands)[None]
+
+
+def _images(trained: Trained, scale: float, offset: float) -> NDArray[np.float32]:
     """Images (2, B, size, size) to try the model on: usual values, and half of each modality missing."""
     rng = np.random.default_rng(0)
     parts = []

@@ -12,7 +12,7 @@ from dllr.evaluation.confusion import Matrix, scores
 from dllr.evaluation.reliability import BINS, Reliability
 from dllr.models.network import HEADS
 from dllr.stages.certifying import CONDITIONS
-from dllr.stages.scoring import SEEN, Matrices
+from dllr.stages.scoring import SEEN, Doubt, Matrices
 
 FEWEST = 10  # scenes; of fewer there are too few different draws for bounds
 
@@ -61,6 +61,32 @@ def intervals_of(
     by, drawn = ("block", blocks) if count < FEWEST else ("scene", scenes)
     units = int(drawn["fused"].any(axis=(1, 2)).sum())
     return {"by": by, "units": units, **{h: intervals(t, names) for h, t in drawn.items()}}
+
+
+def calibration(doubt: Doubt) -> dict[str, Any]:
+    """By head, before and after the temperature: expected calibration error and Brier score."""
+    return {
+        head: {
+            word: {"ece": sums[head].ece, "brier": sums[head].brier}
+            for word, sums in (("before", doubt.before), ("after", doubt.after))
+        }
+        for head in HEADS
+    }
+
+
+def headline(found: dict[str, Any]) -> dict[str, Any]:
+    """What one compares first, of the fused head of the round in use; without scores that do not exist."""
+    heads = found["rounds"][str(found["selected_round"])]
+    mine, bounds = heads["fused"], found["intervals"]["fused"]["miou"] or {}
+    told = {
+        "selected_round": found["selected_round"],
+        **{name: mine[name] for name in ("miou", "oa", "f1", "kappa", "boundary_miou")},
+        **{f"miou_{end}": value for end, value in bounds.items()},
+        **found["calibration"]["fused"]["after"],
+        **{f"miou_{head}_alone": heads[head]["miou"] for head in HEADS if head != "fused"},
+        **{f"iou_{name}": value for name, value in mine["iou"].items()},
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def classes(found: dict[str, Any], matrix: Matrix, bounds: Intervals) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ from dllr.raster.products import (
     INDEX,
     LABELS_SUMMARY,
     MARGINALS,
-    METRICS,
     RELIABILITY,
     ROLES,
     RULES,
+    SCORES,
     SELECTION,
     SUMMARY,
 )
@@ -47,8 +48,6 @@ from dllr.report import (
     tables,
 )
 from dllr.report.page import Page, Panel, Picture, render
-
-REGISTRATION = "registration.html"
 
 
 @dataclass(frozen=True)
@@ -85,10 +84,10 @@ def run(
     report: Report,
     costs: Mapping[str, Cost],
 ) -> None:
-    """Write `out`/index.html and `out`/registration.html: self-contained, the same bytes for the same
-    results and `costs`, what the stages took where they ran."""
+    """Write `out`/index.html, one self-contained page: the same bytes for the same results and `costs`,
+    what the stages took where they ran."""
     index = pd.read_csv(records / INDEX, dtype=str, keep_default_na=False)
-    metrics = read_json(evaluation / METRICS)
+    metrics = read_json(evaluation / SCORES)
     selection = read_json(evaluation / SELECTION)
     guard = {number: read_json(trained / number / GUARD) for number in metrics["rounds"]}
     skipped = tables.skipped(guard)
@@ -113,6 +112,10 @@ def run(
         name: read_json(coregistered / name / "record.json")["registration"]
         for name in index["scene"]
     }
+    shown = [
+        _registration(coregistered / name, evidence[name])
+        for name in registration.weakest(evidence)
+    ]
     rows = tables.scene_rows(index, summary["scenes"], evidence)
     corners = rasters.footprints(split / ROLES / f"{row['scene']}.tif" for row in rows)
     placed = [
@@ -133,7 +136,7 @@ def run(
         headline=tables.headline(metrics["rounds"], selected, metrics["intervals"]),
         facts=[title for column, title in tables.FACTS.items() if column in index],
         scenes=rows,
-        registration=REGISTRATION,
+        evidence=registration.evidence(evidence, shown),
         audit=_audit(records / AUDIT),
         audit_file=AUDIT,
         warnings=summary.get("warnings", []),
@@ -157,15 +160,16 @@ def run(
         ),
         drawn=tables.drawn(metrics["intervals"]),
         by_class=tables.class_rows(_named(evaluation / CLASS_SCORES)),
+        masked=scenes.optical.mask is not None,
         seen=metrics["seen"],
         guard=tables.guard_rows(guard),
         guard_said=tables.guard_said(guard),
         skipped=skipped,
         confusion=tables.confusion_rows(matrix, names),
-        calibration=metrics["calibration"],
+        calibration=metrics["calibration"]["fused"],
         temperature=selection["temperature"],
         calibration_charts=calibration.charts(
-            _named(evaluation / RELIABILITY), metrics["calibration"]
+            _named(evaluation / RELIABILITY), metrics["calibration"]["fused"]
         ),
         certificate=certificate.rows(conditions, names),
         certificate_charts=certificate.charts(conditions),
@@ -181,6 +185,7 @@ def run(
         pictures=[
             _picture(
                 scene,
+                word,
                 ranked[scene],
                 _Files(
                     optical=coregistered / scene / "optical.tif",
@@ -193,11 +198,13 @@ def run(
                 list(colours.values()),
                 report.picture_size,
             )
-            for scene in tables.spread(list(ranked), report.pictures)
+            for scene, word in tables.spread(_shown(ranked), report.pictures).items()
         ],
         gradient=panels.gradient(),
         right=panels.RIGHT,
         wrong=panels.WRONG,
+        version=version("dllr"),
+        machines=sorted({cost.machine for cost in costs.values()} - {""}),
         costs=tables.cost_rows(costs),
         model_card=(exported / CARD).read_text(encoding="utf-8"),
         limits=tables.limits(
@@ -211,8 +218,6 @@ def run(
     )
     with atomic_dir(out) as folder:
         (folder / "index.html").write_text(render(page), encoding="utf-8")
-        shown = [_registration(coregistered / name, evidence[name]) for name in index["scene"]]
-        (folder / REGISTRATION).write_text(registration.render(shown), encoding="utf-8")
 
 
 def _registration(scene: Path, record: Mapping[str, Any]) -> registration.Scene:
@@ -270,6 +275,11 @@ def _ranked(
     return dict(sorted(found.items(), key=lambda item: (item[1] is None, -(item[1] or 0), item[0])))
 
 
+def _shown(ranked: Mapping[str, float | None]) -> list[str]:
+    """Test scenes by their scores; those without one only where none has any."""
+    return [scene for scene, miou in ranked.items() if miou is not None] or list(ranked)
+
+
 def _roles(scene: str, path: Path, size: int) -> Panel:
     index = rasters.index(path, rasters.shape_within(path, size))
     uri = panels.data_uri(splitmap.roles(index), photo=False)
@@ -277,7 +287,7 @@ def _roles(scene: str, path: Path, size: int) -> Panel:
 
 
 def _picture(
-    scene: str, miou: float | None, files: _Files, colours: Sequence[str], size: int
+    scene: str, rank: str, miou: float | None, files: _Files, colours: Sequence[str], size: int
 ) -> Picture:
     shape = rasters.shape_within(files.optical, size)
     optical, names = rasters.bands(files.optical, shape)
@@ -299,6 +309,7 @@ def _picture(
         shown[5] = ("error", panels.errors(actual, predicted, test), False)
     return Picture(
         scene,
+        rank,
         miou,
         [
             Panel(

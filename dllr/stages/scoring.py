@@ -1,6 +1,6 @@
 """What a network makes of the held-out pixels, counted scene by scene."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,18 +95,18 @@ def counted(mapper: Mapper, doing: str) -> Matrices:
 
 
 class Doubt(NamedTuple):
-    """On the test pixels: how far the fused head's probabilities hold, as they are and once divided by
-    the temperature; and counts by block and head, (blocks, 3, K), as `tally` makes them."""
+    """On the test pixels, by head: how far its probabilities hold, as they are and once divided by its
+    temperature; and counts by block, (blocks, 3, K), as `tally` makes them."""
 
-    before: Reliability
-    after: Reliability
+    before: dict[str, Reliability]
+    after: dict[str, Reliability]
     blocks: dict[str, NDArray[np.int64]]
 
 
-def doubted(mapper: Mapper, temperature: float) -> Doubt:
+def doubted(mapper: Mapper, temperatures: Mapping[str, float]) -> Doubt:
     """Blocks are squares of BLOCK px from a scene's first pixel on."""
     nothing = reliability(np.empty((0, mapper.classes)), np.empty(0, np.int64))
-    before = after = nothing
+    before, after = dict.fromkeys(HEADS, nothing), dict.fromkeys(HEADS, nothing)
     blocks: dict[str, list[NDArray[np.int64]]] = {head: [] for head in HEADS}
     for held in mapper.held("test", doing="calibration"):
         down, across = (-(-n // BLOCK) for n in held.truth.shape)
@@ -115,9 +115,11 @@ def doubted(mapper: Mapper, temperature: float) -> Doubt:
         for rows, z in mapper.look(held.scene, HEADS):
             actual = held.known("test", rows)
             known = actual != IGNORE
-            values, label = z[HEADS.index("fused")][:, known].T, actual[known].astype(np.int64)
-            before += reliability(softmax(values, axis=1), label)
-            after += reliability(softmax(values / temperature, axis=1), label)
+            label = actual[known].astype(np.int64)
+            for head, scores in zip(HEADS, z, strict=True):
+                values = scores[:, known].T
+                before[head] += reliability(softmax(values, axis=1), label)
+                after[head] += reliability(softmax(values / temperatures[head], axis=1), label)
             row = np.arange(rows.start, rows.stop) // BLOCK
             first, last = int(row[0]), int(row[-1]) + 1
             part = (row - first)[:, None] * across + column

@@ -76,7 +76,7 @@ class _Sitting:
             folder = place / cell.name
             with worktree.alone(folder):
                 worktree.settle(root, folder, revision, cell.params, cache)
-                self.states[cell.name] = schedule.ask_dvc(folder, results.METRICS, root)
+                self.states[cell.name] = schedule.ask_dvc(folder, results.SCORED, root)
         recipes = {name: state.recipe for name, state in self.states.items()}
         self.rows = results.kept(self.page.with_suffix(".csv"), recipes)
         for cell in cells:

@@ -18,7 +18,7 @@ from dllr.study.worktree import LOCK
 from dllr.transport.ledger import EVERY
 
 EVALUATION = Path("results/evaluation")
-METRICS = EVALUATION / products.METRICS
+SCORED = EVALUATION / products.SCORES
 SCORES = {"miou": "mIoU", "oa": "OA", "f1": "F1", "kappa": "kappa"}
 MEASURES = {"accuracy": "accuracy by class", "miou": "mIoU"}  # of pseudo-labels
 HEAD = "fused"  # the head that maps, hence the one that is compared
@@ -44,14 +44,14 @@ def gathered(cell: Cell, folder: Path, recipe: str, revision: str) -> Found:
     before the temperature, `ece_before`, and what its rounds' training cost if it was trained here:
     `train_cpu_s`, all cores together, and `train_peak_mib`.
     """
-    metrics = read_json(folder / METRICS)
+    metrics = read_json(folder / SCORED)
     labels = _labels(folder / EVALUATION / products.RULES)
     made = file_digest(folder / LOCK)[:16]
     varied = {key: plain(value) for key, value in cell.varied.items()}
     number = str(metrics["selected_round"])
     in_use = {
-        "ece_before": metrics["calibration"]["before"]["ece"],
-        "ece": metrics["calibration"]["after"]["ece"],
+        "ece_before": metrics["calibration"][HEAD]["before"]["ece"],
+        "ece": metrics["calibration"][HEAD]["after"]["ece"],
         **_cost(folder, cell.params["rounds"]),
     }
     rows = [

@@ -17,15 +17,17 @@ from dllr.tracking.live import post_when_done, watch
 __all__ = ["post_when_done", "track", "watch"]
 
 
-def track(root: Path, until: str | None = None) -> str:
+def track(root: Path, until: str | None = None, register: str | None = None) -> str:
     """Post whatever is missing in MLflow about the project in `root`; a line that says how much.
 
     Args:
         until: the stage with which all is made that is to be made; None: the last.
+        register: name in MLflow's registry that the run's model shall be a version of; None: of none.
 
     Raises:
-        TrackingError: the pipeline cannot be read or the store cannot be written.
+        TrackingError: the pipeline cannot be read, the store cannot be written, or there is no model that
+            could be registered.
     """
     from dllr.tracking.post import post
 
-    return post(root, until=until)
+    return post(root, until=until, register=register)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -25,12 +25,13 @@ from dllr.tracking.identity import (
     recorded_stages,
     state_of,
 )
-from dllr.tracking.metrics import history_points
+from dllr.tracking.metrics import SYSTEM, Point, history_points
 from dllr.tracking.post import post
 from dllr.tracking.store import Store
 from dllr.tracking.view import data_name, stage_view, state_view
 
 POLL = 2.0  # s between looks at the history
+SAMPLE = 10.0  # s between looks at what its processes use
 AWAY = 30.0  # s before a store that failed is tried again
 RECORDING = 600.0  # s that DVC may take to hash, cache and record the outputs of a stage
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
@@ -122,6 +123,8 @@ class Follower:
     stage: str
     process: Life
     runner: Life
+    _sampled: float = 0.0
+    _watched: dict[int, psutil.Process] = field(default_factory=dict)
 
     def follow(self, history: Path) -> None:
         """Post the rows of `history` as they come, until the stage's process is gone."""
@@ -179,8 +182,29 @@ class Follower:
     def _send(self, history: Path) -> bool:
         _ = self._identity  # taken first, and once: a store that is away does not put it off
         _, run_id = self._run
-        self._store.follow(run_id, history_points(history))
+        self._store.follow(run_id, history_points(history) + self._use())
         return True
+
+    def _use(self) -> list[Point]:
+        """What the stage's processes use now, every SAMPLE seconds."""
+        now = time.time()
+        if now - self._sampled < SAMPLE:
+            return []
+        self._sampled = now
+        cores = memory = 0.0
+        with contextlib.suppress(psutil.Error):
+            own = psutil.Process(self.process.pid)
+            for process in (own, *own.children(recursive=True)):
+                known = self._watched.setdefault(
+                    process.pid, process
+                )  # CPU is since it was last asked
+                cores += known.cpu_percent()
+                memory += known.memory_info().rss
+        step = round(now - self.process.started)
+        return [
+            Point(f"{SYSTEM}/process_cpu_percentage", cores, step),
+            Point(f"{SYSTEM}/process_memory_megabytes", memory / 1e6, step),
+        ]
 
     def _recorded(self) -> bool:
         """Whether dvc.lock has the stage as it ran."""

@@ -3,9 +3,10 @@
 Names of metrics. The state's run: `miou`, `oa`, `f1`, `kappa`, `boundary_miou` (along borders) and
 `iou/<class>` of the selected round's fused head on the test split, `optical/...` and `sar/...` of the
 other heads. Of the fused head alone `precision/<class>`, `recall/<class>`, `class_f1/<class>`; bounds of
-95 % intervals, `miou_low`, `miou_high`, `iou_low/<class>`, `iou_high/<class>`; `ece`, `brier` of its
-probabilities with the `temperature`, `ece_before`, `brier_before` as they are; `seen/<part>/miou` of the
-pixels that `both` images see, or one (`no optical`, `no sar`); `certificate/<condition>`, mIoU with an
+95 % intervals, `miou_low`, `miou_high` and so of `oa`, `f1`, `kappa`, `iou_low/<class>`,
+`iou_high/<class>`; `ece`, `brier` of its probabilities (`optical/ece` and so on of the other heads)
+with the `temperature`, `ece_before`, `brier_before` as they are; `seen/<part>/miou` of the pixels that
+`both` images see, or one (`no optical`, `no sar`); `certificate/<condition>`, mIoU with an
 image missing, hidden or moved. Then `rounds/<head>/<score>`, `rounds/validation_miou` and
 `rounds/guard_miou` with the round as step,
 and so `labels/<set>/<rule>/accuracy`, how right pseudo-labels are: the set is `calibration`, the
@@ -15,7 +16,10 @@ what its guard read: `validation/<head>/miou`, `validation/correlation`, `valida
 the verdict as tag `guard`. A pseudo-label stage's: the numbers of its summary, `before/<class>` and
 the like, and `labels/calibration/<rule>/<measure>`, accuracy, coverage and mIoU over all classes;
 the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
-`median_apart_px`.
+`median_apart_px`. A stage's, where it ran here, and their sums or largest in the state's:
+`system/wall_seconds`, `system/cpu_seconds`, `system/peak_memory_megabytes`; while a training is followed,
+with the seconds since its start as step, `system/process_cpu_percentage` (100 = one core) and
+`system/process_memory_megabytes`.
 """
 
 import csv
@@ -27,11 +31,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from dllr.costs import Cost
 from dllr.files import read_json
-from dllr.raster.products import CERTIFICATE, GUARD, METRICS, SELECTION
+from dllr.raster.products import CERTIFICATE, GUARD, SELECTION
+from dllr.raster.products import SCORES as TABLE
 
 SCORES = ("miou", "oa", "f1", "kappa", "boundary_miou")
 BY_CLASS = ("precision", "recall", "class_f1")
+SYSTEM = "system"
 MEASURES = ("accuracy", "coverage", "miou")  # of a rule for labels, in the ledger
 
 
@@ -46,7 +53,7 @@ class Point:
 
 def evaluation_points(folder: Path) -> list[Point]:
     """Scores of the selected round, and of all rounds with the round as step."""
-    metrics = read_json(folder / METRICS)
+    metrics = read_json(folder / TABLE)
     selected = str(metrics["selected_round"])
     fused = metrics["rounds"][selected]["fused"]
     points = score_points(fused)
@@ -82,13 +89,16 @@ def evaluation_points(folder: Path) -> list[Point]:
 def _sure_points(metrics: dict[str, Any]) -> list[Point]:
     """How far the selected round's probabilities hold, the bounds of its scores, and its parts."""
     found: list[Point] = []
-    for word, end in (("after", ""), ("before", "_before")):
-        scores = metrics.get("calibration", {}).get(word, {})
-        found += [Point(f"{key}{end}", v) for key, v in scores.items() if v is not None]
+    for head, words in metrics.get("calibration", {}).items():
+        place = "" if head == "fused" else f"{head}/"
+        for word, end in (("after", ""), ("before", "_before")):
+            scores = words[word].items()
+            found += [Point(f"{place}{key}{end}", v) for key, v in scores if v is not None]
     bounds = metrics.get("intervals", {}).get("fused", {})
     for end in ("low", "high"):
-        if whole := bounds.get("miou"):
-            found.append(Point(f"miou_{end}", whole[end]))
+        for score in ("miou", "oa", "f1", "kappa"):
+            if whole := bounds.get(score):
+                found.append(Point(f"{score}_{end}", whole[end]))
         each = {name: bound and bound[end] for name, bound in bounds.get("iou", {}).items()}
         found += _class_points(f"iou_{end}", each)
     for part, scores in metrics.get("seen", {}).items():
@@ -168,6 +178,16 @@ def summary_points(summary: dict[str, Any]) -> list[Point]:
         for path, value in leaves(summary)
         if isinstance(value, int | float)
     ]
+
+
+def cost_points(cost: Cost) -> list[Point]:
+    """Under MLflow's prefix for what it shows as system metrics."""
+    found = {
+        "wall_seconds": cost.seconds,
+        "cpu_seconds": cost.cpu_seconds,
+        "peak_memory_megabytes": cost.peak_bytes / 1e6,
+    }
+    return [Point(f"{SYSTEM}/{name}", value) for name, value in found.items()]
 
 
 def score_points(scores: dict[str, Any], prefix: str = "", step: int = 0) -> list[Point]:

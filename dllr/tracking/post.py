@@ -4,28 +4,46 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from dllr import costs
+from dllr.costs import Cost
+from dllr.errors import TrackingError
 from dllr.files import file_digest
-from dllr.tracking.identity import planned_stages, recorded_stages, settled
+from dllr.params.root import Params
+from dllr.tracking.identity import Stage, State, planned_stages, recorded_stages, settled
 from dllr.tracking.store import Store
-from dllr.tracking.view import data_name, stage_view, state_view
+from dllr.tracking.view import data_name, nested, stage_view, state_view
 
 
-def post(root: Path, *, patience: float = 60.0, until: str | None = None) -> str:
+def post(
+    root: Path,
+    *,
+    patience: float = 60.0,
+    until: str | None = None,
+    register: str | None = None,
+) -> str:
     """Make MLflow show what dvc.lock records; a line that says how much was missing.
 
     One run for the state of the sources, one below it for each stage. Only stages whose entry in
     dvc.lock belongs to that state, and whose outputs lie in the project as recorded, are posted.
     A store that is not there yet is made, even when there is nothing to post. The run is finished when
-    every stage is made, or `until` is.
+    every stage is made, or `until` is. register: name in the registry for the state's model.
     """
     store = Store(root, patience)
     planned = planned_stages(root, outs=True)
     state, current = settled(recorded_stages(root), planned)
     made = {name: stage for name, stage in current.items() if stage.outs == planned[name].outs}
     if not made:
+        if register:
+            raise TrackingError("there is no model to register yet: run the chain first")
         return f"nothing to post to {store.uri} yet: dvc.lock records no stage that is current"
-    whole = state_view(root, state, made, _tags(root))
-    children = [stage_view(root, state, stage, made, planned) for stage in made.values()]
+    spent = _spent(root, state, made)
+    whole = state_view(root, state, made, _tags(root), spent)
+    children = [
+        stage_view(root, state, stage, made, planned, spent.get(stage.name))
+        for stage in made.values()
+    ]
     with store.writing():
         experiment = store.experiment(data_name(state))
         known = store.runs(experiment, state.key)
@@ -38,7 +56,23 @@ def post(root: Path, *, patience: float = 60.0, until: str | None = None) -> str
         counts[store.put(experiment, whole, known, status=status)] += 1
         store.settle(experiment)
     done = ", ".join(f"{counts[word]} {word}" for word in ("posted", "updated", "unchanged"))
-    return f"runs in {store.uri}: {done}"
+    line = f"runs in {store.uri}: {done}"
+    return f"{line}; {store.register(known[whole.key], register)}" if register else line
+
+
+def _spent(root: Path, state: State, made: dict[str, Stage]) -> dict[str, Cost]:
+    """What the stages cost, of those that ran here with these parameters."""
+    try:
+        values = Params.model_validate(nested(state.params)).model_dump(mode="json")
+    except ValidationError:  # the parameters of another version
+        return {}
+    found = costs.known(root)
+    return {
+        name: found[name]
+        for name, stage in made.items()
+        if name in found
+        and found[name].key == costs.key_of(values, (key.partition(".")[0] for key in stage.params))
+    }
 
 
 def _tags(root: Path) -> dict[str, str]:

@@ -19,14 +19,13 @@ from filelock import FileLock, Timeout
 
 from dllr.errors import TrackingError
 from dllr.tracking import model
-from dllr.tracking.metrics import Point, storable
-from dllr.tracking.view import DataSet, View
+from dllr.tracking.metrics import SCORES, Point, storable
+from dllr.tracking.view import MODEL, DataSet, View
 
 KEY = "dllr.key"  # identity of a run
 STATE = "dllr.state"  # key of the state a run belongs to
 POSTED = "dllr.posted"  # digest of the view that was posted
 SEEN = "dllr.seen"  # when the follower of a running stage last wrote, s since the epoch
-MODEL = "model"  # folder of a run's model
 SILENCE = 120.0  # s after which a running stage without a sign of life counts as killed
 PARENT = "mlflow.parentRunId"
 
@@ -186,9 +185,62 @@ class Store:
                     text, content = content, Path(folder, base)
                     content.write_text(text, encoding="utf-8")
                 self._client.log_artifact(run_id, str(content), path or None)
-            if view.model:
+            if view.model and not self._model(run_id, view.model.digest()):
                 model.save(view.model, Path(folder, MODEL))
-                self._client.log_artifacts(run_id, str(Path(folder, MODEL)), MODEL)
+                self._log_model(run, view, Path(folder, MODEL))
+
+    def _model(self, run_id: str, digest: str = "") -> Any:
+        """The run's latest model, of this content where that is asked for; None where there is none."""
+        outputs = self._client.get_run(run_id).outputs
+        for output in reversed(outputs.model_outputs if outputs else []):
+            found = self._client.get_logged_model(output.model_id)
+            if not digest or found.tags.get(POSTED) == digest:
+                return found
+        return None
+
+    def _log_model(self, run: Any, view: View, folder: Path) -> None:
+        from mlflow.entities import LoggedModelOutput, Metric
+
+        assert view.model is not None
+        run_id, tags = run.info.run_id, {POSTED: view.model.digest()}
+        logged = self._client.create_logged_model(run.info.experiment_id, MODEL, run_id, tags)
+        self._client.log_model_artifacts(logged.model_id, str(folder))
+        self._client.finalize_logged_model(logged.model_id, "READY")
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+        now = int(1000 * time.time())
+        scores = [
+            Metric(p.key, storable(p.value), now, p.step, model_id=logged.model_id)
+            for p in view.points
+            if p.key in SCORES
+        ]
+        self._client.log_batch(run_id, metrics=scores)
+
+    def register(self, run: Any, name: str) -> str:
+        """Make the run's model a version of the registered model `name`; a line that says which.
+
+        Raises:
+            TrackingError: the run has no model, or the registry cannot be written.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self.writing():
+            logged = self._model(run.info.run_id)
+            if logged is None:
+                raise TrackingError(
+                    f"the run {run.info.run_name!r} has no model to register: run stage export first"
+                )
+            try:
+                self._client.get_registered_model(name)
+            except MlflowException:
+                self._client.create_registered_model(name)
+            source = logged.artifact_location
+            for version in self._client.search_model_versions(f"name = '{name}'"):
+                if version.source == source:
+                    return f"model {name} has it as version {version.version} already"
+            made = self._client.create_model_version(
+                name, source, run.info.run_id, model_id=logged.model_id
+            )
+            return f"model {name}, version {made.version}"
 
     def _log_data(self, run: Any, data_sets: list[DataSet]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag

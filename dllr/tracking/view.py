@@ -1,27 +1,33 @@
 """What a run shows: params, tags, data sets, artifacts, and the points that `metrics` reads."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dllr.costs import Cost
 from dllr.files import digest, file_digest, read_json
 from dllr.raster.products import (
+    CARD,
     CERTIFICATE,
     CLASS_SCORES,
     CONFUSION,
+    EXAMPLE,
     HISTORY,
     LEDGER,
     METRICS,
     ONNX,
     RELIABILITY,
     RULES,
+    SCORES,
     SELECTION,
     SUMMARY,
 )
 from dllr.tracking.identity import Stage, State
 from dllr.tracking.metrics import (
     Point,
+    cost_points,
     evaluation_points,
     guard_of,
     guard_points,
@@ -34,6 +40,7 @@ from dllr.tracking.metrics import (
     summary_points,
 )
 
+MODEL = "model"  # name of a run's model
 TRAINING = ("warmup", "train_round")
 # Keys of section split, and in words.
 BUDGETS = {"labelled_tiles": "tiles", "labelled_scenes": "scenes"}
@@ -51,10 +58,22 @@ class DataSet:
         return PurePosixPath(self.path).name if self.path.startswith("/") else self.path
 
 
+@dataclass(frozen=True)
+class Model:
+    """An ONNX file, an image that it takes (.npy), and its card."""
+
+    file: Path
+    example: Path
+    card: Path
+
+    def digest(self) -> str:
+        return digest([file_digest(path) for path in (self.file, self.example, self.card)])
+
+
 @dataclass
 class View:
     """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text; `model`: an
-    ONNX file, which becomes a model of MLflow's."""
+    trained network, which becomes a model of MLflow's."""
 
     key: str
     name: str
@@ -63,7 +82,7 @@ class View:
     points: list[Point] = field(default_factory=list)
     data_sets: list[DataSet] = field(default_factory=list)
     artifacts: dict[str, Path | str] = field(default_factory=dict)
-    model: Path | None = None
+    model: Model | None = None
     started: float | None = None  # s since the epoch; None = as `ended`
     ended: float | None = None  # s since the epoch
 
@@ -75,12 +94,16 @@ class View:
         }
         points = [(point.key, repr(point.value), point.step) for point in self.points]
         sets = [(data.path, data.hash) for data in self.data_sets]
-        model = file_digest(self.model) if self.model else ""
+        model = self.model.digest() if self.model else ""
         return digest(self.name, self.params, self.tags, points, sets, contents, model)
 
 
 def state_view(
-    root: Path, state: State, made: dict[str, Stage], tags: dict[str, str] | None = None
+    root: Path,
+    state: State,
+    made: dict[str, Stage],
+    tags: dict[str, str] | None = None,
+    spent: Mapping[str, Cost] | None = None,
 ) -> View:
     """The run of a state of the sources.
 
@@ -89,6 +112,7 @@ def state_view(
         state: what the run is about.
         made: its stages whose outputs lie in the project as dvc.lock records them.
         tags: more tags (git commit, digest of dvc.lock).
+        spent: what its stages cost, by name, where it is known.
     """
     params = nested(state.params)
     tags = {"set": data_name(state), **_facts(params), **(tags or {})}
@@ -108,7 +132,7 @@ def state_view(
         if stage.kind == "evaluate":
             view.points += evaluation_points(folder)
             names = (
-                METRICS, SELECTION, CERTIFICATE, CLASS_SCORES, CONFUSION, RELIABILITY, RULES,
+                METRICS, SCORES, SELECTION, CERTIFICATE, CLASS_SCORES, CONFUSION, RELIABILITY, RULES,
             )  # fmt: skip
             view.artifacts |= {n: folder / n for n in names if (folder / n).exists()}
             if RULES in view.artifacts:
@@ -119,12 +143,26 @@ def state_view(
             if miou is not None:
                 view.points.append(Point("rounds/guard_miou", miou, int(stage.item or 0)))
         elif stage.kind == "export":
-            view.model = folder / ONNX
+            view.model = Model(folder / ONNX, folder / EXAMPLE, folder / CARD)
+            view.artifacts["model_card.md"] = (folder / CARD).read_text(encoding="utf-8")
         elif stage.kind == "report":
             files = (path for path in sorted(folder.rglob("*")) if path.is_file())
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
     # Not from the first output on: states that share it would all seem to be made at once.
     view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
+    if spent and view.ended:
+        known = spent.values()
+        seconds = sum(cost.seconds for cost in known)
+        view.points += cost_points(
+            Cost(
+                seconds,
+                sum(cost.cpu_seconds for cost in known),
+                max(cost.peak_bytes for cost in known),
+                "",
+            )
+        )
+        view.started = view.ended - seconds
+    view.points.sort(key=lambda point: "/" in point.key)  # headline scores before their parts
     return view
 
 
@@ -134,11 +172,12 @@ def stage_view(
     stage: Stage,
     made: dict[str, Stage],
     planned: dict[str, Stage],
+    cost: Cost | None = None,
 ) -> View:
     """The run of one stage within a state; of a stage that still runs if it is not in `made`.
 
-    A stage that two states share has a run under each, so that each is complete in a comparison;
-    the tag `dllr.stage` is the same in both.
+    cost: what it took, where that is known. A stage that two states share has a run under each, so that
+    each is complete in a comparison; the tag `dllr.stage` is the same in both.
     """
     names = set().union(*(other.outs for other in planned.values())) | {_root(state)}
     view = View(
@@ -156,6 +195,9 @@ def stage_view(
         return view
     folder = output(root, stage)
     view.ended = _modified(folder)
+    if cost:
+        view.points += cost_points(cost)
+        view.started = view.ended - cost.seconds
     if stage.kind in TRAINING:
         view.points += history_points(folder / HISTORY)
         judged = guard_of(folder)
@@ -164,7 +206,7 @@ def stage_view(
         round_name = stage.item or "0"
         for other in made.values():
             if other.kind == "evaluate":
-                rounds = read_json(output(root, other) / METRICS)["rounds"]
+                rounds = read_json(output(root, other) / SCORES)["rounds"]
                 for head, scores in rounds.get(round_name, {}).items():
                     view.points += score_points(scores, f"test/{head}/")
     elif stage.kind == "pseudo_label":

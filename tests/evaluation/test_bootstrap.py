@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import bootstrap
 
 from dllr.evaluation.bootstrap import intervals, tally
+from dllr.evaluation.classes import by_class
 from dllr.evaluation.confusion import scores
 
 NAMES = ["field", "town", "lake"]
@@ -41,34 +42,44 @@ def test_tallies_are_what_iou_needs(matrices: np.ndarray) -> None:
 def test_bounds_are_shares_in_order_and_repeat(matrices: np.ndarray) -> None:
     found = intervals(tally(matrices), NAMES)
     assert intervals(tally(matrices), NAMES) == found
-    for bounds in (found["miou"], *found["iou"].values()):
+    each = [b for name in ("iou", "precision", "recall") for b in found[name].values()]
+    for bounds in (found["miou"], found["oa"], found["f1"], *each):
         assert bounds is None or 0 <= bounds["low"] <= bounds["high"] <= 1
+    assert found["kappa"] is None or found["kappa"]["high"] <= 1
     units = int(matrices.any(axis=(1, 2)).sum())
     assert (found["miou"] is None) == (units < 2)
 
 
 def miou(matrix: np.ndarray) -> float:
-    found = scores(matrix, NAMES)["miou"]
-    assert found is not None
-    return found
+    return rated(matrix, "miou")
 
 
-def test_bounds_are_those_of_scipy() -> None:
+def rated(matrix: np.ndarray, score: str, name: str | None = None) -> float:
+    found: Any = {**scores(matrix, NAMES), **by_class(matrix, NAMES)}[score]
+    return float(found if name is None else found[name])
+
+
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [("miou", None), ("oa", None), ("f1", None), ("kappa", None)]
+    + [(score, "town") for score in ("iou", "precision", "recall")],
+)
+def test_bounds_are_those_of_scipy(score: Any, name: str | None) -> None:
     matrices = noisy(30)
 
     def statistic(chosen: np.ndarray) -> Any:
-        return miou(matrices[chosen].sum(axis=0))
+        return rated(matrices[chosen].sum(axis=0), score, name)
 
     oracle = bootstrap(
         (np.arange(30),), statistic, n_resamples=1000, method="percentile", vectorized=False,
         rng=np.random.default_rng(7),
     ).confidence_interval  # fmt: skip
-    found = intervals(tally(matrices), NAMES)["miou"]
-    assert found is not None
+    found: Any = intervals(tally(matrices), NAMES)[score]
+    found = found if name is None else found[name]
     width = oracle.high - oracle.low
     assert found["low"] == pytest.approx(oracle.low, abs=width / 10)
     assert found["high"] == pytest.approx(oracle.high, abs=width / 10)
-    assert found["low"] < miou(matrices.sum(axis=0)) < found["high"]
+    assert found["low"] < rated(matrices.sum(axis=0), score, name) < found["high"]
 
 
 def test_two_units_reach_from_one_to_the_other() -> None:
@@ -95,4 +106,5 @@ def test_a_class_that_occurs_nowhere_has_no_interval() -> None:
 def test_fewer_than_two_units_tell_nothing(units: int) -> None:
     empty = np.zeros((3, 3, 3), np.int64)  # units without pixels are none
     found = intervals(tally(np.concatenate([noisy(units), empty])), NAMES)
-    assert found == {"miou": None, "iou": dict.fromkeys(NAMES)}
+    none = dict.fromkeys(("miou", "oa", "f1", "kappa"))
+    assert found == none | {key: dict.fromkeys(NAMES) for key in ("iou", "precision", "recall")}

@@ -30,7 +30,7 @@ def stale(chain: Project) -> set[str]:
 
 
 def metrics(chain: Project) -> dict[str, Any]:
-    return json.loads((chain.root / "results/evaluation/metrics.json").read_text())
+    return json.loads((chain.root / "results/evaluation/scores.json").read_text())
 
 
 def nothing_to_do(chain: Project) -> None:
@@ -302,3 +302,9 @@ def test_mlflow_shows_what_dvc_recorded(chain: Project) -> None:
     fused = metrics(chain)["rounds"][str(selected)]["fused"]
     assert parents[0].data.metrics["miou"] == pytest.approx(fused["miou"])
     assert len(runs) == 1 + 13
+    for run in runs:
+        seconds = run.data.metrics["system/wall_seconds"]
+        assert run.info.end_time - run.info.start_time == pytest.approx(1000 * seconds, abs=2)
+        assert run.data.metrics["system/peak_memory_megabytes"] > 10
+    (model,) = client.search_logged_models([parents[0].info.experiment_id])
+    assert model.source_run_id == parents[0].info.run_id

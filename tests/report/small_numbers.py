@@ -123,10 +123,12 @@ def write_evaluation(
         "selected_round": int(selected),
         "rounds": found,
         "seen": rating.by_sight(used, NAMES),
-        "calibration": {word: {"ece": b.ece, "brier": b.brier} for word, b in bins.items()},
+        "calibration": {
+            "fused": {word: {"ece": b.ece, "brier": b.brier} for word, b in bins.items()}
+        },
         "intervals": intervals,
     }
-    _json(folder / "metrics.json", metrics)
+    _json(folder / "scores.json", metrics)
     measured = {n: guard[n if n in ran else selected]["miou"]["fused"] for n in numbers}
     validation = {n: miou and miou + 0.02 for n, miou in measured.items()}
     selection = {"selected_round": int(selected), "validation_miou": validation, "temperature": 1.4}

@@ -1,5 +1,6 @@
 """The pages as a browser shows them: on a desk and on a phone, light and dark, without a network."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,18 @@ def complaints(browser: Any) -> list[str]:
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "registration.html"])
-def test_a_page_is_whole_asks_for_nothing_and_fits(
-    browser: Any, folder: Path, name: str, scheme: str, width: int
+def test_the_page_is_whole_asks_for_nothing_and_fits(
+    browser: Any, folder: Path, scheme: str, width: int
 ) -> None:
     feature = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     complaints(browser)  # what pages before have left
-    browser.get((folder / name).as_uri())
+    browser.get((folder / "index.html").as_uri())
     assert complaints(browser) == []
     assert [url for url in browser.execute_script(FETCHED) if url.startswith("http")] == []
+    browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
     assert browser.execute_script(EMPTY) == 0
     assert browser.execute_script("return document.querySelectorAll('img, svg').length") > 3
     # Wide tables scroll inside their own frames, the page itself does not.
@@ -88,3 +89,26 @@ def test_a_picture_opens_large_and_closes(browser: Any, folder: Path) -> None:
     browser.execute_script("document.querySelector('dialog form button').click()")
     assert not dialog.get_attribute("open")
     assert complaints(browser) == []
+
+
+def test_a_chart_opens_large_on_a_phone(browser: Any, folder: Path) -> None:
+    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((folder / "index.html").as_uri())
+    width = "return document.querySelector('{} svg').getBoundingClientRect().width"
+    small = browser.execute_script(width.format("#scores"))
+    browser.execute_script("document.querySelector('#scores button.enlarge').click()")
+    assert browser.execute_script(width.format("dialog")) > 2 * small
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    assert complaints(browser) == []
+
+
+def test_a_verdict_leads_to_the_evidence_and_opens_it(browser: Any, folder: Path) -> None:
+    browser.get((folder / "index.html").as_uri())
+    browser.execute_script("document.querySelector('#scenes td a').click()")
+    opened = "return [...document.querySelectorAll('details.evidence')].map(e => e.open)"
+    until = time.monotonic() + 10
+    while not any(browser.execute_script(opened)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert browser.execute_script(opened).count(True) == 1

@@ -1,4 +1,4 @@
-"""The page with the evidence of the registration shows what the records say, and no more."""
+"""The section with the evidence of the registration shows what the records say, and no more."""
 
 import base64
 import io
@@ -14,13 +14,16 @@ from hypothesis.extra import numpy as hnp
 from page_reading import Outline
 from PIL import Image
 
+from dllr.report.page import environment
 from dllr.report.registration import (
+    MOST,
     SQUARE,
     Scene,
     checkerboard,
+    evidence,
     flicker,
-    render,
     scene,
+    weakest,
     worst_precision,
 )
 from dllr.report.ties import charts, displacements, enlargement, field, residuals
@@ -121,7 +124,10 @@ def test_the_worst_precision_counts() -> None:
 
 
 def text(*scenes: Scene) -> str:
-    return render(scenes)
+    """The section, of scenes that are all shown."""
+    said = evidence({s.name: s.record for s in scenes}, scenes)
+    template = environment().get_template("registration.html.j2")
+    return template.render(scenes=scenes, evidence=said)
 
 
 def opened(uri: str) -> np.ndarray:
@@ -150,8 +156,8 @@ def test_what_was_found_is_on_the_page() -> None:
     assert '<td class="number" rowspan="2">0.77</td>' in page
     outline = Outline(page)
     assert outline.open == []
-    assert outline.of("article", "id") == ["scene-a", "scene-b", "scene-c"]
-    assert {"#scene-a", "#scene-b", "#scene-c", "index.html"} <= set(outline.of("a", "href"))
+    assert outline.of("details", "id") == ["scene-a", "scene-b", "scene-c"]
+    assert "The others stay" in page
 
 
 def test_what_was_given_counts_as_moved_and_not_as_agreed_upon() -> None:
@@ -183,25 +189,39 @@ def test_pairs_and_checkerboards_are_reached_by_keyboard_and_motion_can_be_stopp
     buttons = re.findall(r'<button type="button" class="picture[^"]*">(.*?)</button>', page)
     assert [button.count("<img") for button in buttons] == [2, 1, 2, 1]
     assert 'id="still"' in page
+    style = environment().get_template("style.html.j2").render()
     (moving,) = re.findall(
-        r"@media \(prefers-reduced-motion: no-preference\) \{(.*?)\n\}", page, re.S
+        r"@media \(prefers-reduced-motion: no-preference\) \{(.*?)\n\}", style, re.S
     )
-    assert page.count("animation: flicker") == moving.count("animation: flicker") == 1
+    assert style.count("animation: flicker") == moving.count("animation: flicker") == 1
 
 
-def test_names_lead_to_their_articles() -> None:
+def test_names_have_anchors_whatever_they_are() -> None:
     names = ["a b", "<b>&", "é/1", "50%"]
-    outline = Outline(text(*(scene(name, kept("none", estimators=[]), {}) for name in names)))
+    scenes = [scene(name, kept("none", estimators=[]), {}) for name in names]
+    outline = Outline(text(*scenes))
     assert outline.open == []
-    identifiers = outline.of("article", "id")
+    identifiers = outline.of("details", "id")
     assert [unquote(i) for i in identifiers] == [f"scene-{name}" for name in names]
     assert not any(re.search(r"\s", i) for i in identifiers)
-    assert [h for h in outline.of("a", "href") if h.startswith("#scene-")] == [
-        f"#{i}" for i in identifiers
-    ]
+    anchors = evidence({s.name: s.record for s in scenes}, scenes)["anchors"]
+    assert anchors == dict(zip(names, identifiers, strict=True))
 
 
-def test_the_page_stands_alone_and_is_the_same_again() -> None:
+def test_of_many_scenes_those_with_the_weakest_evidence_are_shown() -> None:
+    records = {f"s{n:02}": record(apart_px=n / 10) for n in range(MOST + 5)}
+    records["s01"] = kept("unverified")
+    names = weakest(records)
+    assert names == ["s01", *[f"s{n:02}" for n in range(6, MOST + 5)]]
+    shown = [scene(name, records[name], {}) for name in names]
+    said = evidence(records, shown)
+    assert (said["moved"], said["applied"], said["left_out"]) == (MOST + 4, MOST + 4, 5)
+    template = environment().get_template("registration.html.j2")
+    page = template.render(scenes=list(records), evidence=said)
+    assert f"Shown are the {MOST} scenes whose evidence is weakest" in page
+
+
+def test_the_section_stands_alone_and_is_the_same_again() -> None:
     page = text(scene("<b>&", record(reason="<i>"), crops(1)))
     assert page == text(scene("<b>&", record(reason="<i>"), crops(1)))
     assert "<b>&" not in page and "<i>" not in page and "&lt;b&gt;&amp;" in page
@@ -209,14 +229,18 @@ def test_the_page_stands_alone_and_is_the_same_again() -> None:
     outline = Outline(page)
     assert outline.open == []
     asked = [*outline.of("img", "src"), *outline.of("link", "href"), *outline.of("a", "href")]
-    assert all(address.startswith(("data:", "#", "index.html")) for address in asked)
-    assert outline.of("img", "alt").count("") == 1  # of the dialog, which is empty
+    assert all(address.startswith(("data:", "#")) for address in asked)
+    assert "" not in outline.of("img", "alt")
     identifiers = [found["id"] for _, found in outline.tags if "id" in found]
     assert len(identifiers) == len(set(identifiers))
     drawn = [found for _, found in outline.tags if found.get("role") == "img"]
     assert len(drawn) == 2 and all(chart["aria-label"] for chart in drawn)
 
 
-def test_a_page_without_scenes_is_a_page() -> None:
+def test_where_all_were_moved_none_stays() -> None:
+    assert "The others stay" not in text(scene("a", record(), {}))
+
+
+def test_a_section_without_scenes_is_one() -> None:
     assert "0 of 0 SAR images were moved" in text()
     assert Outline(text()).open == []

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from page_reading import Outline, rows_of, section, text
@@ -12,6 +13,7 @@ from small_run import SmallRun, make
 from small_scenes import NAMES
 
 from dllr.costs import Cost
+from dllr.evaluation.bootstrap import intervals
 
 
 def test_facts_of_the_index_are_columns_of_the_scenes(page: str) -> None:
@@ -163,7 +165,7 @@ def test_reliability_is_shown_before_and_after_the_temperature(page: str) -> Non
     assert [row.rsplit(" ", 2)[0] for row in rows_of(page, "reliability")] == [
         "as they are", "with temperature",
     ]  # fmt: skip
-    (words,) = re.findall(r'aria-label="(.*?)"', shown)
+    (words,) = re.findall(r'role="img" aria-label="(.*?)"', shown)
     assert words.startswith("as they are: expected calibration error ") and "% sure" in words
 
 
@@ -173,7 +175,7 @@ def test_the_certificate_is_a_chart_and_a_table(page: str) -> None:
         ["Both", "images"], ["Optical", "alone"], ["SAR", "alone"],
     ]  # fmt: skip
     assert len(rows) == 10
-    (words,) = re.findall(r'aria-label="(.*?)"', section(page, "certificate"))
+    (words,) = re.findall(r'role="img" aria-label="(.*?)"', section(page, "certificate"))
     assert words.startswith("Both images: mIoU ") and "SAR moved by 4 px: mIoU" in words
 
 
@@ -181,10 +183,10 @@ def test_what_could_not_be_measured_is_said(tmp_path: Path) -> None:
     """A single block of test pixels, none of which both images see."""
     small = make(tmp_path / "results", splits={"one": "test"}, rounds=0, size=64)
     folder = tmp_path / "results/evaluation"
-    metrics = json.loads((folder / "metrics.json").read_text())
-    nothing = {"miou": None, "iou": dict.fromkeys(NAMES)}
+    metrics = json.loads((folder / "scores.json").read_text())
+    nothing = intervals(np.empty((0, 3, len(NAMES)), np.int64), NAMES)
     metrics["intervals"] = {"by": "block", "units": 1, **dict.fromkeys(HEADS, nothing)}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "scores.json").write_text(json.dumps(metrics))
     table = pd.read_csv(folder / "certificate.csv").assign(pixels=0, miou=None, oa=None)
     table.to_csv(folder / "certificate.csv", index=False)
     page = small.build(tmp_path / "out", pictures=0)
@@ -203,8 +205,20 @@ def test_a_certificate_that_was_not_asked_for_is_not_shown(tmp_path: Path) -> No
     assert "evaluate.certificate" in certificate and "<table" not in certificate
 
 
-def test_a_scene_without_labels_says_so(page: str) -> None:
-    assert text(section(page, "maps")).count("no label") == 2
+def test_a_scene_without_labels_says_so(tmp_path: Path) -> None:
+    small = make(
+        tmp_path / "results", splits={"one": "test"}, unlabelled=["one"], rounds=0, size=64
+    )
+    assert text(section(small.build(tmp_path / "out"), "maps")).count("no label") == 2
+
+
+def test_the_best_and_the_worst_scene_are_named(tmp_path: Path) -> None:
+    splits = {"one": "test", "two": "test", "six": "test"}
+    page = make(tmp_path / "results", splits=splits, rounds=0, size=64).build(tmp_path / "out")
+    found = re.findall(r"<small>(.*?), mIoU ([\d.]+) %</small>", section(page, "maps"))
+    assert [word for word, _ in found] == ["the best", "the median", "the worst"]
+    scores = [float(score) for _, score in found]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_readings_are_drawn_of_the_rounds_that_have_them_and_explained(page: str) -> None:
@@ -272,7 +286,7 @@ def test_what_stages_cost_is_shown_where_it_is_known(
 ) -> None:
     assert 'id="costs"' not in page
     costs = {
-        "warmup": Cost(12.34, 20.0, 3 << 20, ""),
+        "warmup": Cost(12.34, 20.0, 3 << 20, "", "Linux x86_64, 2 cores, Python 3.11.7"),
         "pseudo_label@1": Cost(2.0, 3.0, 5000 << 20, ""),
     }
     shown = section(small.build(tmp_path / "out", pictures=0, costs=costs), "costs")

@@ -30,12 +30,10 @@ def guards(*verdicts: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_gain_is_over_round_0() -> None:
+def test_the_headline_has_bounds_and_the_score_of_round_0() -> None:
     rounds = {"0": heads(0.5), "1": heads(0.625)}
-    bounds = {"fused": {"miou": {"low": 0.4, "high": 0.7}}}
-    assert tables.headline(rounds, 1, bounds)["gain"] == 0.125
-    assert tables.headline(rounds, 0, bounds)["gain"] is None
-    assert tables.headline({"0": heads(None), "1": heads(0.6)}, 1, bounds)["gain"] is None
+    bounds = {"fused": {"miou": {"low": 0.4, "high": 0.7}, "oa": None, "kappa": None}}
+    assert tables.headline(rounds, 1, bounds)["start"] == rounds["0"]["fused"]["miou"]
     assert tables.headline(rounds, 1, bounds)["bounds"] == {"low": 0.4, "high": 0.7}
 
 
@@ -144,9 +142,12 @@ def test_shares_are_of_the_row() -> None:
 def test_spread_keeps_order_and_ends(ranked: list[str], number: int) -> None:
     found = tables.spread(ranked, number)
     assert len(found) == min(number, len(ranked))
-    assert found == [name for name in ranked if name in set(found)]
+    assert list(found) == [name for name in ranked if name in found]
     if len(found) > 1:
-        assert (found[0], found[-1]) == (ranked[0], ranked[-1])
+        assert (next(iter(found)), next(reversed(found))) == (ranked[0], ranked[-1])
+        assert (found[ranked[0]], found[ranked[-1]]) == ("the best", "the worst")
+    if number >= 3 and len(ranked) % 2 and number % 2:
+        assert found[ranked[len(ranked) // 2]] == "the median" or len(ranked) == 1
 
 
 def test_real_and_well_tested_scenes_have_fewer_limits() -> None:

@@ -89,7 +89,7 @@ def run(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:  #
     )
     metrics, selection = (
         json.loads((R / "evaluation" / name).read_text())
-        for name in ("metrics.json", "selection.json")
+        for name in ("scores.json", "selection.json")
     )
     return Run(metrics, selection, mapper, counted(mapper, "0"))
 
@@ -163,7 +163,7 @@ def test_intervals_are_by_block_where_there_are_few_scenes(
 
 
 def test_blocks_add_up_to_the_whole(run: Run) -> None:
-    blocks = doubted(run.mapper, 1.0).blocks
+    blocks = doubted(run.mapper, dict.fromkeys(HEADS, 1.0)).blocks
     for head in HEADS:
         matrix = whole(run.matrices, head, "test")
         hits, actual, predicted = blocks[head].sum(axis=0)
@@ -179,7 +179,7 @@ def test_reliability_is_of_all_scored_pixels_before_and_after_the_temperature(ru
         pixels = table[f"pixels_{word}"]
         assert pixels.sum() == whole(run.matrices, "fused", "test").sum()
         gap = (table[f"accuracy_{word}"] - table[f"confidence_{word}"]).abs()
-        told = run.metrics["calibration"][word]
+        told = run.metrics["calibration"]["fused"][word]
         assert (gap * pixels).sum() / pixels.sum() == pytest.approx(told["ece"])
         assert 0 <= told["brier"] <= 2
     hits = {
@@ -187,6 +187,13 @@ def test_reliability_is_of_all_scored_pixels_before_and_after_the_temperature(ru
         for word in ("before", "after")
     }
     assert hits["before"] == pytest.approx(hits["after"])  # a temperature changes no class
+    doubt = doubted(run.mapper, load(R / "evaluation" / "checkpoint.pt").temperatures)
+    for head in HEADS:
+        told = run.metrics["calibration"][head]
+        assert (told["before"]["ece"], told["after"]["ece"]) == (
+            doubt.before[head].ece,
+            doubt.after[head].ece,
+        )
 
 
 def test_the_temperature_is_the_one_that_the_checkpoint_carries(run: Run) -> None:
@@ -255,6 +262,18 @@ def test_a_cloud_over_one_pixel_or_over_all() -> None:
     assert cloud("one", one, 1).all()
 
 
+def test_dvc_compares_the_round_in_use_in_few_numbers(run: Run) -> None:
+    told = json.loads((R / "evaluation/metrics.json").read_text())
+    fused = run.metrics["rounds"]["0"]["fused"]
+    assert all(isinstance(value, int | float) for value in told.values())
+    assert {name: told[name] for name in ("miou", "oa", "kappa")} == {
+        name: fused[name] for name in ("miou", "oa", "kappa")
+    }
+    assert told["miou_sar_alone"] == run.metrics["rounds"]["0"]["sar"]["miou"]
+    assert told["ece"] == run.metrics["calibration"]["fused"]["after"]["ece"]
+    assert len(told) < 25
+
+
 def test_the_same_run_gives_the_same_bytes(run: Run) -> None:
     assert run.metrics
     before = {path.name: path.read_bytes() for path in sorted((R / "evaluation").iterdir())}
@@ -262,7 +281,7 @@ def test_the_same_run_gives_the_same_bytes(run: Run) -> None:
     after = {path.name: path.read_bytes() for path in sorted((R / "evaluation").iterdir())}
     assert set(before) == {
         "certificate.csv", "checkpoint.pt", "classes.csv", "confusion.csv", "confusion_by_scene.csv",
-        "history.csv", "ledger.csv", "marginals.csv", "metrics.json", "reliability.csv", "selection.json",
+        "history.csv", "ledger.csv", "marginals.csv", "metrics.json", "reliability.csv", "scores.json", "selection.json",
     }  # fmt: skip
     assert before == after
 

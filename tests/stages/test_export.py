@@ -21,14 +21,14 @@ from dllr.models.deployed import Deployed
 from dllr.raster.arrays import open_arrays
 
 from .small_run import R, made, run, stage  # noqa: F401
-from .small_scenes import project  # noqa: F401
+from .small_scenes import SIDE, project  # noqa: F401
 
 
 @pytest.fixture
 def exported(run: Path) -> Path:  # noqa: F811
     stage(
-        f"export --records {R}/scenes --split {R}/split --checkpoint {R}/evaluation/checkpoint.pt "
-        f"--metrics {R}/evaluation/metrics.json --out {R}/model"
+        f"export --coregistered {R}/coregistered --split {R}/split --checkpoint {R}/evaluation/checkpoint.pt "
+        f"--scores {R}/evaluation/scores.json --out {R}/model"
     )
     return run / R
 
@@ -59,6 +59,22 @@ def test_a_window_read_from_files_gives_what_the_network_gives(exported: Path) -
         logits = trained.teacher(trained.optical(optical), trained.sar(sar), valid)["fused"]
     wanted = (logits / trained.temperatures["fused"]).softmax(1)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_the_example_is_a_window_of_the_data(exported: Path) -> None:
+    example = np.load(exported / "model" / "example.npy")
+    trained = load(exported / "evaluation" / "checkpoint.pt")
+    corners = [window(exported, name, SIDE)[0] for name in "abcd"]
+    size = trained.size
+    places = [
+        (k, y, x)
+        for k, image in enumerate(corners)
+        for y in range(0, SIDE, size)
+        for x in range(0, SIDE, size)
+        if np.array_equal(image[:, y : y + size, x : x + size], example[0])
+    ]
+    assert len(places) == 1
+    assert np.abs(ask(exported / "model" / "model.onnx", example).sum(1) - 1).max() < 1e-5
 
 
 def test_deepness_divides_and_gets_the_same(exported: Path) -> None:
@@ -108,7 +124,7 @@ def test_one_modality_may_be_missing_as_zeros_or_as_no_numbers(
 def test_the_card_says_what_goes_in_and_how_good_it_is(exported: Path) -> None:
     card = (exported / "model" / "README.md").read_text(encoding="utf-8")
     trained = load(exported / "evaluation" / "checkpoint.pt")
-    scores = json.loads((exported / "evaluation" / "metrics.json").read_text())["rounds"]["0"]
+    scores = json.loads((exported / "evaluation" / "scores.json").read_text())["rounds"]["0"]
     for word in (*trained.classes, *trained.optical_bands, *trained.sar_bands):
         assert word in card
     assert f"| fused | {100 * scores['fused']['miou']:.1f} |" in card

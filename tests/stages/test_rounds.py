@@ -86,7 +86,7 @@ def test_a_lost_round_is_not_selected_and_later_ones_pass_the_better_network_on(
     assert pd.read_csv(R / "rounds/3/history.csv").empty
     assert json.loads((R / "pseudo_labels/3/summary.json").read_text()) == {"skipped": True}
     assert not list((R / "pseudo_labels/3").glob("*/class.tif"))
-    metrics = json.loads((R / "evaluation/metrics.json").read_text())
+    metrics = json.loads((R / "evaluation/scores.json").read_text())
     assert metrics["selected_round"] in (0, 1)
     assert metrics["rounds"]["3"] == metrics["rounds"]["1"]
     assert set(pd.read_csv(R / "evaluation/marginals.csv")["round"]) == {1, 2}

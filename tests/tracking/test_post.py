@@ -1,10 +1,12 @@
 """What `dllr track` leaves in the store, read back through MLflow's client."""
 
 import sys
+from typing import Any
 
 import pytest
 from tracked_project import Project, commit
 
+from dllr.errors import TrackingError
 from dllr.tracking import track
 
 STAGES = [
@@ -32,11 +34,10 @@ def test_a_run_for_the_state_and_one_below_it_for_each_stage(project: Project) -
     assert rounds == [(0, 0.5), (1, 0.6)]
     assert [name for name, _ in whole["inputs"]] == ["data/islands"]
     assert whole["inputs"][0][1].endswith(".dir")
-    assert [name for name in whole["artifacts"] if not name.startswith("model/")] == [
-        "certificate.csv", "confusion.csv", "ledger.csv", "metrics.json", "params.yaml", "report/index.html",
-        "selection.json",
+    assert whole["artifacts"] == [
+        "certificate.csv", "confusion.csv", "ledger.csv", "model_card.md", "params.yaml",
+        "report/index.html", "scores.json", "selection.json",
     ]  # fmt: skip
-    assert {"model/MLmodel", "model/model.onnx"} <= set(whole["artifacts"])
 
     children = project.children(whole)
     assert sorted(children) == sorted(STAGES)
@@ -230,8 +231,8 @@ def test_a_partial_run_shows_what_belongs_to_the_new_state_only(project: Project
 
 
 def test_outputs_that_are_not_those_of_the_lock_are_not_shown(project: Project) -> None:
-    (project.root / "results/evaluation/metrics.json").unlink()
-    (project.root / "results/evaluation/metrics.json").write_text("{}")
+    (project.root / "results/evaluation/scores.json").unlink()
+    (project.root / "results/evaluation/scores.json").write_text("{}")
     track(project.root)
     (whole,) = project.wholes()
     assert "miou" not in whole["metrics"]
@@ -273,7 +274,47 @@ def test_the_model_is_loaded_by_its_run_and_takes_a_raw_window(project: Project)
         "model = mlflow.pyfunc.load_model(sys.argv[2]);"
         "x = numpy.random.rand(3, 2, 4, 4).astype('float32');"
         "assert (model.predict({'image': x})['same'] == x).all();"
-        "assert model.input_example['image'].shape == (1, 2, 4, 4)"
+        "assert (model.input_example['image'].ravel() == range(32)).all()"
     )
     store = f"sqlite:///{project.root / 'mlflow.db'}"
     project.run(sys.executable, "-c", code, store, f"runs:/{run_id}/model")
+    (logged,) = models(project)
+    assert logged.source_run_id == run_id and logged.status == "READY"
+    assert {metric.key: metric.value for metric in logged.metrics}["miou"] == 0.6
+    (project.root / "results/model/README.md").write_text("# Another card\n")
+    project.run("dvc", "commit", "--force", "export")
+    track(project.root)
+    assert len(models(project)) == 2
+    project.run(sys.executable, "-c", code, store, f"runs:/{run_id}/model")
+    track(project.root)
+    assert len(models(project)) == 2
+
+
+def models(project: Project) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    return list(client.search_logged_models([e.experiment_id for e in client.search_experiments()]))
+
+
+def test_a_model_is_registered_where_that_is_asked_for(project: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    track(project.root)
+    assert list(client.search_registered_models()) == []
+    assert track(project.root, register="land cover").endswith("model land cover, version 1")
+    assert "as version 1 already" in track(project.root, register="land cover")
+    (version,) = client.search_model_versions("name = 'land cover'")
+    (logged,) = models(project)
+    assert version.source == logged.artifact_location
+    code = (
+        "import sys, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
+        "assert mlflow.pyfunc.load_model('models:/land cover/1').input_example['image'].size == 32"
+    )
+    project.run(sys.executable, "-c", code, f"sqlite:///{project.root / 'mlflow.db'}")
+
+
+def test_without_a_model_nothing_is_registered(fresh: Project) -> None:
+    with pytest.raises(TrackingError, match="no model to register"):
+        track(fresh.root, register="land cover")

@@ -33,7 +33,7 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
     elif kind == "evaluate":
         rounds = {str(r): {h: scores(r, h) for h in ("fused", "optical", "sar")} for r in (0, 1)}
         metrics = {"classes": CLASSES, "selected_round": 1, "rounds": rounds, **doubt()}
-        (out / "metrics.json").write_text(json.dumps(metrics))
+        (out / "scores.json").write_text(json.dumps(metrics))
         selection = {"selected_round": 1, "validation_miou": {"0": 0.4, "1": 0.6}}
         selection["temperature"] = 1.5
         (out / "selection.json").write_text(json.dumps(selection))
@@ -45,7 +45,11 @@ def main(stage: str, out: Path, seed: int = 0) -> None:
         (out / "confusion.csv").write_text("actual,predicted,count\nwater,water,3\n")
         (out / "certificate.csv").write_text("condition,miou\nboth,0.6\nshift_1,0.5\nsar,\n")
     elif kind == "export":
+        import numpy as np
+
         (out / "model.onnx").write_bytes(identity())
+        (out / "README.md").write_text("# Card\n")
+        np.save(out / "example.npy", np.arange(32, dtype=np.float32).reshape(1, 2, 4, 4))
     elif kind == "report":
         (out / "index.html").write_text("<h1>report</h1>")
         if os.environ.get("WATCH") == stage:
@@ -91,7 +95,11 @@ def doubt() -> dict:
         "both": {"pixels": 9, "miou": {"fused": 0.6}},
         "no sar": {"pixels": 0, "miou": {"fused": None}},
     }
-    return {"calibration": calibration, "intervals": {"by": "block", "fused": fused}, "seen": seen}
+    return {
+        "calibration": {"fused": calibration},
+        "intervals": {"by": "block", "fused": fused},
+        "seen": seen,
+    }
 
 
 def ledger(set_: str, round_: int) -> list[dict]:

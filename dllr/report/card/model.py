@@ -19,7 +19,7 @@ class Card:
         size: px, side of a window. pixel: m, its usual ground size.
         network: settings of the network. method: of the rounds. steps: of each round up to the selected
             one. seed: of the training.
-        scenes: number of scenes. labelled: windows of the budget, by use.
+        scenes: number of scenes that training windows lie in. labelled: windows of the budget, by use.
         temperature: of the fused head.
         scores: of the selected round on test, by head.
         apart: largest difference of a probability between ONNX and torch on the images tried.

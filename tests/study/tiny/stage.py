@@ -26,7 +26,7 @@ def scores() -> dict[str, object]:
     return {
         "classes": ["water", "road"],
         "selected_round": 1,
-        "calibration": {"before": {"ece": 0.2}, "after": {"ece": 0.1}},
+        "calibration": {"fused": {"before": {"ece": 0.2}, "after": {"ece": 0.1}}},
         "rounds": {"0": {"fused": fused, "sar": fused}, "1": {"fused": later, "sar": fused}},
     }
 
