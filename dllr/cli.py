@@ -128,7 +128,10 @@ def _costs(sections: Params) -> dict[str, costs.Cost]:
 
 def _told(stage: str, sections: Params) -> str:
     """Key of the sections that a stage reads."""
-    return costs.key_of(sections.model_dump(mode="json"), _parameters(stage))
+    # `split` may be a folder that a stage reads, and not the section of that name.
+    hints = typing.get_type_hints(importlib.import_module(f"dllr.stages.{stage}").run)
+    names = [name for name, kind in hints.items() if kind not in (Path, int)]
+    return costs.key_of(sections.model_dump(mode="json"), names)
 
 
 def _parameters(stage: str) -> list[str]:

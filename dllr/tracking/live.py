@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -123,8 +123,7 @@ class Follower:
     stage: str
     process: Life
     runner: Life
-    _sampled: float = 0.0
-    _watched: dict[int, psutil.Process] = field(default_factory=dict)
+    _sampled: tuple[float, float] | None = None  # when, and the CPU time that was spent by then
 
     def follow(self, history: Path) -> None:
         """Post the rows of `history` as they come, until the stage's process is gone."""
@@ -186,23 +185,25 @@ class Follower:
         return True
 
     def _use(self) -> list[Point]:
-        """What the stage's processes use now, every SAMPLE seconds."""
+        """What the stage's processes used since it was looked at last, every SAMPLE seconds."""
         now = time.time()
-        if now - self._sampled < SAMPLE:
+        last, spent = self._sampled or (self.process.started, 0.0)
+        if self._sampled and now - last < SAMPLE:
             return []
-        self._sampled = now
-        cores = memory = 0.0
-        with contextlib.suppress(psutil.Error):
+        seconds = memory = 0.0
+        try:
             own = psutil.Process(self.process.pid)
             for process in (own, *own.children(recursive=True)):
-                known = self._watched.setdefault(
-                    process.pid, process
-                )  # CPU is since it was last asked
-                cores += known.cpu_percent()
-                memory += known.memory_info().rss
+                times = process.cpu_times()
+                seconds += times.user + times.system
+                memory += process.memory_info().rss
+        except psutil.Error:  # it has just ended
+            return []
+        self._sampled = now, seconds
         step = round(now - self.process.started)
+        share = max(0.0, seconds - spent) / max(now - last, 1e-3)
         return [
-            Point(f"{SYSTEM}/process_cpu_percentage", cores, step),
+            Point(f"{SYSTEM}/process_cpu_percentage", 100 * share, step),
             Point(f"{SYSTEM}/process_memory_megabytes", memory / 1e6, step),
         ]
 

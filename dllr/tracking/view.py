@@ -127,6 +127,8 @@ def state_view(
         data_sets=_scene_folder(state, made),
         artifacts={"params.yaml": _yaml(params)},
     )
+    # What is posted first is shown first: the scores.
+    evaluated = any(stage.kind == "evaluate" for stage in made.values())
     for stage in made.values():
         folder = output(root, stage)
         if stage.kind == "evaluate":
@@ -138,7 +140,7 @@ def state_view(
             if RULES in view.artifacts:
                 ledger = (folder / RULES).read_text(encoding="utf-8")
                 view.points += label_points(ledger, ("accuracy",), by_round=True)
-        elif stage.kind in TRAINING:
+        elif stage.kind in TRAINING and evaluated:
             miou = (guard_of(folder).get("miou") or {}).get("fused")
             if miou is not None:
                 view.points.append(Point("rounds/guard_miou", miou, int(stage.item or 0)))
@@ -150,7 +152,7 @@ def state_view(
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
     # Not from the first output on: states that share it would all seem to be made at once.
     view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
-    if spent and view.ended:
+    if spent and view.ended and evaluated:
         known = spent.values()
         seconds = sum(cost.seconds for cost in known)
         view.points += cost_points(

@@ -44,7 +44,7 @@ def test_watched_then_posted_is_one_run(project: Project, wait_until: Wait) -> N
         watched = child(project, "train_round@1")
         assert watched["status"] == "RUNNING"
         assert 0 < watched["history"]["system/process_memory_megabytes"][0][1] < 1e5
-        assert watched["history"]["system/process_cpu_percentage"][0][1] >= 0
+        assert 0 < watched["history"]["system/process_cpu_percentage"][0][1] < 1e4
         assert [whole["status"] for whole in project.wholes()] == ["RUNNING"]
     finally:
         work.mkdir(parents=True, exist_ok=True)
