@@ -20,7 +20,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 from torch import Tensor
 
-BLOCK = 8192  # pixels at a time: what is computed on the way stays in the cache
+BLOCK = 32768  # pixels at a time: what is computed on the way stays in the cache, and calls are few
 # Range of what potentials have moved, over ε, up to which float32 holds what is multiplied.
 REACH = 40.0
 SAMPLED = 64  # chunks that a sample is taken from, at most
@@ -106,9 +106,10 @@ class Dense:
         once, and good for all potentials near by."""
         self._epsilon, self._around = epsilon, np.where(np.isfinite(potentials), potentials, 0)
         for here in _slices(len(self.cost)):
-            scores = _scores(self.cost[here], potentials / epsilon, epsilon)
-            torch.amax(scores, 0, out=self._largest[here])
-            torch.exp((scores - self._largest[here]).clamp_min_(FAINT), out=self._scaled[:, here])
+            scores, largest = self._scaled[:, here], self._largest[here]
+            _scores(self.cost[here], potentials / epsilon, epsilon, out=scores)
+            torch.amax(scores, 0, out=largest)
+            scores.sub_(largest).clamp_min_(FAINT).exp_()
 
 
 class Blocks:
@@ -170,7 +171,9 @@ def moments(
     weight = _tensor(np.exp(rest), cost)
     parts = []
     for here in _slices(len(cost)):
-        scores = _scores(cost[here], whole, epsilon)
+        scores = _scores(
+            cost[here], whole, epsilon, out=cost.new_empty((len(lift), len(cost[here])))
+        )
         top = scores.amax(0)
         scores = scores.sub_(top).clamp_min_(FAINT).exp_()
         parts.append(_products(scores, top, weight, _part(mass, here)))
@@ -242,10 +245,10 @@ def _joined(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Dense:
     return Dense(torch.cat([cost for cost, _ in parts]), torch.cat(masses) if masses else None)
 
 
-def _scores(cost: Tensor, lift: NDArray[np.float64], epsilon: float) -> Tensor:
-    """lift − C / ε, (K, n), the lift being v / ε: class by class, so that what follows runs along the
-    pixels."""
-    return torch.add(_tensor(lift, cost)[:, None], cost.T, alpha=-1 / epsilon).contiguous()
+def _scores(cost: Tensor, lift: NDArray[np.float64], epsilon: float, out: Tensor) -> Tensor:
+    """lift − C / ε, (K, n), the lift being v / ε, into `out`: class by class, so that what follows runs
+    along the pixels."""
+    return torch.sub(_tensor(lift, cost)[:, None], cost.T, alpha=1 / epsilon, out=out)
 
 
 def _slices(count: int) -> Iterator[slice]:
