@@ -15,7 +15,7 @@ from dllr.raster.grid import IGNORE
 from dllr.stages.population import Levels, Population
 from dllr.transport import solve
 from dllr.transport.data import Dense
-from dllr.transport.ledger import CALIBRATION, REASSIGNED, Gain, Labels, entries
+from dllr.transport.ledger import CALIBRATION, EVERY, REASSIGNED, Gain, Labels, entries
 from dllr.transport.partial import partial, reassign, surest, widened
 from dllr.transport.problem import Solution
 from dllr.transport.rivals import RULES, Ranked
@@ -35,6 +35,15 @@ class Judgement(NamedTuple):
     evidence: dict[str, dict[str, Any]]
     ledger: pd.DataFrame
     sample: pd.DataFrame
+
+
+class Lift(NamedTuple):
+    """Potentials (K + 1,) on the sample; how far the shares are from optimal ones with them, and the passes
+    that they took: None where sureness alone decides."""
+
+    potentials: NDArray[np.float64]
+    residual: float | None = None
+    passes: int | None = None
 
 
 def judged(
@@ -58,14 +67,15 @@ def judged(
         for name, rule in RULES.items()
     }
 
-    def tried(levels: Levels) -> Labels:
-        potentials = lift(population, shares, coverage, levels, settings)
-        done = reassign(population.cost(levels), potentials, settings.epsilon)
+    def tried(levels: Levels) -> tuple[Labels, Lift]:
+        found = lift(population, shares, coverage, levels, settings)
+        done = reassign(population.cost(levels), found.potentials, settings.epsilon)
         label, rank = (torch.from_numpy(values) for values in (done.label, done.rank))
-        return _covered(Ranked(label, rank), count, coverage)
+        return _covered(Ranked(label, rank), count, coverage), found
 
     levels, kept = Levels(0.0, shares=False), list[str]()
-    here, evidence = tried(levels), dict[str, dict[str, Any]]()
+    (here, used), evidence = tried(levels), dict[str, dict[str, Any]]()
+    lifts = dict[str, Lift]()
     for name in ("shares", "regions"):
         if not getattr(settings, name):
             continue
@@ -74,21 +84,59 @@ def judged(
             if name == "shares"
             else levels._replace(regions=settings.regions)
         )
-        there = rules[" + ".join([*kept, name])] = tried(candidate)
+        word = " + ".join([*kept, name])
+        there, lifts[word] = tried(candidate)
+        rules[word] = there
         gain = population.truth.gain(there[count:], here[count:])
         judge = gain if labelled >= FEWEST else None
         holds = judge is None or judge.probability >= settings.gate
         evidence[name] = {"kept": holds, "judged": judge is not None, **_digits(gain)}
         if holds:
-            levels, here = candidate, there
+            levels, here, used = candidate, there, lifts[word]
             kept.append(name)
-    rules[REASSIGNED] = here
+    rules[REASSIGNED], lifts[REASSIGNED] = here, used
     ledger = entries(
         population.truth, {n: x[count:] for n, x in rules.items()}, names, set=CALIBRATION
     )
+    likeliest = population.raw[:count].argmin(axis=1)
+    moves = [
+        row
+        for n, x in rules.items()
+        for row in _moves(n, x[:count], likeliest, names, lifts.get(n))
+    ]
+    table = pd.DataFrame(ledger).merge(pd.DataFrame(moves), "left", ["rule", "class"])
     sample = population.place.assign(**{n: x[:count] for n, x in rules.items()})
-    potentials = lift(population, shares, coverage, levels, settings)
-    return Judgement(levels, potentials, evidence, pd.DataFrame(ledger), sample)
+    return Judgement(levels, used.potentials, evidence, table, sample)
+
+
+def _moves(
+    rule: str,
+    labels: Labels,
+    likeliest: NDArray[np.int64],
+    names: Sequence[str],
+    lift: Lift | None,
+) -> list[dict[str, Any]]:
+    """What a rule does to the sample (S,), a row for all classes and one a class: `before`, the share of
+    the teacher's likeliest classes, `after`, of the labels, `flipped`, the share of the labels that are not
+    the likeliest; and of a level its potential, or how well and in how many passes these were found."""
+    known = labels != IGNORE
+    said, changed = labels[known], labels[known] != likeliest[known]
+    classes = len(names)
+    before = np.bincount(likeliest, minlength=classes) / max(1, len(likeliest))
+    count = np.bincount(said, minlength=classes)
+    flips = np.bincount(said[changed], minlength=classes) / np.maximum(1, count)
+    after = count / max(1, len(said))
+    whole = {"before": 1.0, "after": 1.0, "flipped": float(changed.mean()) if len(said) else 0.0}
+    rows: list[dict[str, Any]] = [{"class": EVERY, **whole}]
+    rows += [
+        {"class": name, "before": float(b), "after": float(a), "flipped": float(f)}
+        for name, b, a, f in zip(names, before, after, flips, strict=True)
+    ]
+    if lift:
+        rows[0] |= {"residual": lift.residual, "passes": lift.passes}
+        for row, potential in zip(rows[1:], lift.potentials.tolist(), strict=False):
+            row["potential"] = potential
+    return [{"rule": rule, **row} for row in rows]
 
 
 def _digits(gain: Gain | None) -> dict[str, float | None]:
@@ -103,19 +151,21 @@ def lift(
     coverage: float,
     levels: Levels,
     settings: PseudoLabel,
-) -> NDArray[np.float64]:
-    """Potentials (K + 1,) on the sample.
+) -> Lift:
+    """The potentials on the sample.
 
     Raises:
         TransportError: the solver did not find them.
     """
     cost = population.sample(levels)
     if not levels.shares:
-        return surest(cost, coverage)
+        return Lift(surest(cost, coverage))
     problem = partial(shares, coverage, settings.epsilon, settings.price)
     data = Dense(torch.from_numpy(widened(cost)))
-    solution = solve(settings.solver, data, problem, tolerance=1e-4, max_passes=settings.max_passes)
-    return converged(solution).potentials
+    solution = converged(
+        solve(settings.solver, data, problem, tolerance=1e-4, max_passes=settings.max_passes)
+    )
+    return Lift(solution.potentials, float(f"{solution.residual:.3g}"), solution.passes)
 
 
 def sensitivity(
@@ -134,8 +184,8 @@ def sensitivity(
     cost = population.sample(found.levels)
 
     def labels(wanted: NDArray[np.float64]) -> Labels:
-        potentials = lift(population, wanted, coverage, found.levels, settings)
-        done = reassign(cost, potentials, settings.epsilon)
+        there = lift(population, wanted, coverage, found.levels, settings)
+        done = reassign(cost, there.potentials, settings.epsilon)
         return np.where(done.covered, done.label, IGNORE).astype(np.uint8)
 
     usual = labels(shares)

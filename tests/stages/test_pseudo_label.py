@@ -128,6 +128,31 @@ def test_the_ledger_compares_at_one_coverage() -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_the_ledger_says_what_each_rule_does_to_the_classes() -> None:
+    found = made(coverage=[0.7, 0.7])
+    sample = pd.read_parquet(R / "pseudo_labels/1/sample.parquet")
+    ledger = pd.read_parquet(R / "pseudo_labels/1/ledger.parquet")
+    names, levels = found["classes"], ["shares", "shares + regions", "reassigned"]
+    for rule, rows in ledger.groupby("rule"):
+        each = rows.set_index("class").loc[names]
+        labels = sample[rule][sample[rule] != 255]
+        counts = np.bincount(labels, minlength=len(names))
+        assert each["after"].to_numpy() == pytest.approx(counts / len(labels))
+        assert each["before"].sum() == pytest.approx(1)
+        whole = rows.set_index("class").loc[EVERY]
+        assert whole["flipped"] == pytest.approx((each["flipped"] * each["after"]).sum())
+        assert whole["passes"] > 0 if rule in levels else np.isnan(whole["passes"])
+        if rule not in levels:
+            assert each["potential"].isna().all()
+    one, other = (ledger[ledger["rule"] == rule].set_index("class") for rule in levels[-2:])
+    assert one["potential"].equals(other["potential"])
+    whole = ledger[ledger["class"] == EVERY].set_index("rule")["flipped"]
+    assert whole["argmax"] == whole["threshold"] == 0 < whole["reassigned"]
+    before = ledger[ledger["class"] != EVERY].groupby("class")["before"]
+    assert (before.max() == before.min()).all()
+
+
+@pytest.mark.usefixtures("trained")
 def test_both_solvers_give_the_same_labels() -> None:
     every = {
         "epsilon": 0.5,
