@@ -3,11 +3,13 @@
 `python -m benchmarks.levels [RESULTS ...]` takes results folders of runs or of a study's cells (none =
 results/) and labels half of the unlabelled windows' pixels, as round 1 did but by pixel alone. The first
 rule is the stage's, with its shares and price. Then: other prices; other shares, of the labelled pixels, of
-the teacher, the true ones, and found by EM; distances to class prototypes in the costs; each window to
-shares of its own, found by EM; and the surest pixels, whatever their class. Each rule labels as many.
-Accuracy is the mean over the classes, mIoU that of the labelled pixels, in %; the scene folder knows the
-truth. Printed are the means over the folders, and the mean gain over the first rule with the half width of
-its 95 % interval.
+the teacher, the true ones, and found by EM; the shares as upper bounds of what is sure enough; potentials
+of the calibration fold, alone and mixed with those of all pixels; distances to class prototypes in the
+costs; each window to shares of its own, found by EM; rules of others that follow class shares, with the
+stage's and not those of the labelled pixels as in the ledger; and the surest pixels, whatever their class.
+Each rule labels as many. Accuracy is the mean over the classes, mIoU that of the labelled pixels, in %; the
+scene folder knows the truth. Printed are the means over the folders, and the mean gain over the first rule
+with the half width of its 95 % interval. Potentials that were not found are told on the way.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,10 +39,12 @@ from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.products import CHECKPOINT, SUMMARY, WINDOWS
 from dllr.raster.windows import boxes
 from dllr.stages.teaching import WEIGHTS, Teacher
-from dllr.transport.data import Dense
+from dllr.transport.data import Data, Dense
 from dllr.transport.ledger import UNLABELLED, Truth
 from dllr.transport.newton import solve
 from dllr.transport.partial import partial, reassign, widened
+from dllr.transport.problem import Problem, Solution
+from dllr.transport.rivals import RULES
 from dllr.transport.scores import cost
 from dllr.transport.tiles import expected_shares, solve_tiles
 
@@ -47,6 +52,8 @@ COVERAGE = 0.5
 STRIDE, SEEN = 4, 2  # px between pixels that count, of unlabelled and of labelled windows
 PULL = (0.5, 2.0)  # weights of the distance 1 − cos to a class's prototype
 PRICES = (math.inf, 3.0, 1.0, 0.3)  # ρ, of leaving the shares
+MIXED = (0.0, 0.3)  # κ, part of the potentials of all pixels beside those of the fold
+FARTHEST = 3.0  # |v|
 TRUST = (0.5, 0.9)  # how far EM goes by the unlabelled pixels
 OWN_PRICE = 3.0  # ρ of a window's own shares
 
@@ -87,6 +94,9 @@ def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
     windows = windows[windows["split"] == "train"]
     teacher = _Teacher(results, summary["temperature"])
     taught = teacher.look(windows[windows["labelled"] == "train"], results / "split/labels", SEEN)
+    fold = teacher.look(
+        windows[windows["labelled"] == "calibration"], results / "split/labels", SEEN
+    )
     free = teacher.look(windows[windows["labelled"] == "no"], results / "labels", STRIDE)
     seen = free.valid
     price, known = free.cost[seen], free.truth[seen] != IGNORE
@@ -96,7 +106,7 @@ def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
         wanted: NDArray[np.float64], rho: float = rho, cost: NDArray[np.float32] = price
     ) -> tuple[float, float]:
         problem = partial(wanted / wanted.sum(), COVERAGE, epsilon, rho)
-        found = solve(Dense(torch.from_numpy(widened(cost))), problem, tolerance=1e-4)
+        found = _solved(Dense(torch.from_numpy(widened(cost))), problem)
         done = reassign(cost, found.potentials, epsilon)
         return scored(done.label, done.rank)
 
@@ -117,13 +127,30 @@ def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
         yield f"{name} shares, exactly", judged(wanted, np.inf)
     for trust in TRUST:
         yield f"shares by EM, trust {trust:g}", judged(_by_em(price, shares, trust))
+    yield "its shares as upper bounds", scored(*_bounded(price, shares, epsilon))
+    for warmth, part in product((epsilon, 1.0), MIXED):
+        lifted = price - _by_fold(fold, price, shares, part, warmth, rho)
+        lifted += np.log(np.exp(-lifted).sum(1, keepdims=True))
+        rule = f"potentials of the fold, ε = {warmth:g}, κ = {part:g}"
+        yield rule, scored(lifted.argmin(1), -lifted.min(1))
     prototypes = _prototypes(taught.feature[taught.valid], taught.truth[taught.valid], len(shares))
     for weight in PULL:
         pulled = price + np.float32(weight) * (1 - free.feature[seen] @ prototypes.T)
         yield f"prototypes, weight {weight:g}", judged(shares, cost=pulled)
     lifted = _by_window(free, shares, epsilon)[seen]
     yield "each window to its own shares", judged(shares, cost=lifted)
+    probability, wanted = torch.from_numpy(np.exp(-price)), torch.from_numpy(shares).float()
+    for name in ("alignment", "Sinkhorn by batch"):
+        ranked = RULES[name](probability, wanted)
+        yield f"{name}, its shares", scored(ranked.label.numpy(), ranked.rank.numpy())
     yield "the surest, whatever their class", scored(price.argmin(1), -price.min(1))
+
+
+def _solved(data: Data, problem: Problem) -> Solution:
+    found = solve(data, problem, tolerance=1e-4)
+    if not found.converged:
+        print(f"not solved: residual {found.residual:.1g}, {problem}", file=sys.stderr)
+    return found
 
 
 def _vector(shares: dict[str, float]) -> NDArray[np.float64]:
@@ -196,6 +223,49 @@ def _prototypes(
     return found
 
 
+def _bounded(
+    cost: NDArray[np.float32], shares: NDArray[np.float64], epsilon: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Class and rank of pixels that are sure enough, no class beyond its share of what is labelled: a
+    threshold for all, and a higher one for classes that would have more."""
+    sure = np.quantile(cost.min(axis=1), COVERAGE)
+    problem = Problem(np.append(COVERAGE * shares, 1.0), epsilon, "bounded")
+    priced = np.concatenate([cost, np.full((len(cost), 1), sure, np.float32)], axis=1)
+    potentials = _solved(Dense(torch.from_numpy(priced)), problem).potentials
+    potentials[-1] -= sure
+    done = reassign(cost, potentials, epsilon)
+    return done.label, done.rank
+
+
+def _by_fold(
+    fold: Pixels,
+    cost: NDArray[np.float32],
+    shares: NDArray[np.float64],
+    part: float,
+    epsilon: float,
+    rho: float,
+) -> NDArray[np.float32]:
+    """Potentials (K,) of the calibration fold with its own shares, mixed with those of all pixels (N, K)
+    with the stage's shares and price."""
+    seen = fold.valid & (fold.truth != IGNORE)
+    counts = np.bincount(fold.truth[seen], minlength=len(shares)).astype(float)
+    found = []
+    for pixels, wanted, price in (
+        (fold.cost[seen], counts, np.inf),
+        (cost, shares, rho),
+    ):
+        asked = wanted / wanted.sum()
+        problem = (
+            Problem(asked, epsilon, "relaxed", price)
+            if np.isfinite(price)
+            else Problem(asked, epsilon)
+        )
+        potentials = _solved(Dense(torch.from_numpy(pixels)), problem).potentials
+        found.append(potentials - potentials[asked > 0].mean())
+    mixed = (1 - part) * found[0] + part * found[1]
+    return mixed.clip(-FARTHEST, FARTHEST).astype(np.float32)
+
+
 def _by_em(
     cost: NDArray[np.float32], shares: NDArray[np.float64], trust: float
 ) -> NDArray[np.float64]:
@@ -212,7 +282,7 @@ def _by_window(pixels: Pixels, shares: NDArray[np.float64], epsilon: float) -> N
     """Costs (T, n, K) lifted to the shares of all, then by each window's own potentials."""
     problem = partial(shares, 1.0, epsilon, np.inf)
     flat = torch.from_numpy(widened(pixels.cost[pixels.valid]))
-    lift = solve(Dense(flat), problem, tolerance=1e-4).potentials[:-1]
+    lift = _solved(Dense(flat), problem).potentials[:-1]
     price = torch.from_numpy((pixels.cost - lift).astype(np.float32))
     price = -(-price).log_softmax(2)
     mass = torch.from_numpy(pixels.valid.astype(np.float32))

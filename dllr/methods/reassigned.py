@@ -69,6 +69,7 @@ class Reassigned(nn.Module):
 
     def _solve(self) -> None:
         if together.total(self.mass.sum()) > 0:
+            # Where the passes do not suffice they are nearer than the last, and the next step goes on.
             found = solve(
                 _Shared(self.cost, self.mass), self.problem,
                 tolerance=TOLERANCE, max_passes=PASSES, start=self.potentials.cpu().numpy(),
