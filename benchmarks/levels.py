@@ -72,7 +72,7 @@ def main(folders: list[Path]) -> None:
     for folder in folders:
         rows.append(dict(_rules(folder)))
         print(folder, rows[-1], file=sys.stderr, flush=True)
-    first, *others = rows[0]
+    first, *others = (rule for rule in rows[0] if all(rule in row for row in rows))
     figures: dict[str, Any] = {"folders": len(rows), "coverage": COVERAGE, "rules": {}}
     for rule in (first, *others):
         found = np.array([row[rule] for row in rows])
@@ -128,7 +128,8 @@ def _rules(results: Path) -> Iterator[tuple[str, tuple[float, float]]]:
     for trust in TRUST:
         yield f"shares by EM, trust {trust:g}", judged(_by_em(price, shares, trust))
     yield "its shares as upper bounds", scored(*_bounded(price, shares, epsilon))
-    for warmth, part in product((epsilon, 1.0), MIXED):
+    ways = product((epsilon, 1.0), MIXED) if (fold.valid & (fold.truth != IGNORE)).any() else ()
+    for warmth, part in ways:
         lifted = price - _by_fold(fold, price, shares, part, warmth, rho)
         lifted += np.log(np.exp(-lifted).sum(1, keepdims=True))
         rule = f"potentials of the fold, ε = {warmth:g}, κ = {part:g}"
@@ -262,8 +263,8 @@ def _by_fold(
         )
         potentials = _solved(Dense(torch.from_numpy(pixels)), problem).potentials
         found.append(potentials - potentials[asked > 0].mean())
-    mixed = (1 - part) * found[0] + part * found[1]
-    return mixed.clip(-FARTHEST, FARTHEST).astype(np.float32)
+    own, all_ = (potentials.clip(-FARTHEST, FARTHEST) for potentials in found)
+    return np.asarray((1 - part) * own + part * all_, np.float32)
 
 
 def _by_em(

@@ -26,8 +26,8 @@ def key_of(sections: Mapping[str, Any], names: Iterable[str]) -> str:
 
 
 class Cost(NamedTuple):
-    """Time passed and time of all cores (s), the most memory that one process held (bytes), and the machine
-    in words.
+    """Time passed and time of all cores (s), the most memory that one process held (bytes), the machine and
+    its GPU in words; of stages that need none no GPU is told.
 
     key: see `key_of`.
     """
@@ -37,6 +37,7 @@ class Cost(NamedTuple):
     peak_bytes: int
     key: str
     machine: str = ""  # of costs that were written down before it was
+    gpu: str = ""
 
 
 @contextmanager
@@ -54,20 +55,21 @@ def measured(stage: str, key: str) -> Iterator[None]:
     start, used = time.monotonic(), _used()
     yield
     if not stopped:
-        cost = Cost(time.monotonic() - start, _used() - used, _peak(), key, machine())
+        cost = Cost(time.monotonic() - start, _used() - used, _peak(), key, machine(), gpu())
         write_json(path, cost._asdict())
     begun.unlink()
 
 
 def machine() -> str:
     """System, cores, and Python: what numbers and times depend on, beside the versions of packages."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    place = f"{platform.system()} {platform.machine()}, {cores} cores"
-    torch = sys.modules.get(
-        "torch"
-    )  # stages that train or map have it; others need not wait for it
-    gpu = f", {torch.cuda.get_device_name()}" if torch and torch.cuda.is_available() else ""
-    return f"{place}{gpu}, Python {platform.python_version()}"
+    place = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{place}, Python {platform.python_version()}"
+
+
+def gpu() -> str:
+    """Its name, where a stage has one; empty for stages that do not load torch, which takes its time."""
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch and torch.cuda.is_available() else ""
 
 
 def known(root: Path = Path()) -> dict[str, Cost]:

@@ -102,7 +102,13 @@ def _describe(found: pystac.Item, trained: Trained, model: Model, head: str) -> 
         framework_version=torch.__version__.partition("+")[0],
         total_parameters=sum(p.numel() for p in trained.teacher.parameters()),
         input=[
-            _input("optical", "reflectance", trained.optical_bands, trained.size, trained.optical),
+            _input(
+                "optical",
+                "values × scale + offset of the scenes, as a rule reflectance",
+                trained.optical_bands,
+                trained.size,
+                trained.optical,
+            ),
             _input(
                 "sar",
                 "dB" if trained.decibels else "digital numbers",

@@ -58,8 +58,10 @@ def write_geopackage(
     polygons: Polygons,
     columns: Mapping[str, Sequence[Any] | NDArray[Any]],
     style: str | None = None,
+    kind: str = "Polygon",
 ) -> None:
-    """One layer of polygons and their attributes; style: a QGIS style that the layer opens with."""
+    """One layer of polygons and their attributes; style: a QGIS style that the layer opens with; kind: of
+    geometry, `MultiPolygon` where one may have several pieces."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": DATE})
     with atomic_file(path) as temporary:
         pyogrio.raw.write(
@@ -70,7 +72,7 @@ def write_geopackage(
             driver="GPKG",
             layer=layer,
             crs=crs.to_wkt(),
-            geometry_type="Polygon",
+            geometry_type=kind,
         )
         if style is not None:
             row = {

@@ -9,11 +9,12 @@ TAG = TAGS[1][1]  # what this package writes
 
 
 def taken(source: Any) -> datetime | None:
-    """Of an open rasterio dataset; None where it has no date of ISO 8601. Without a zone it is UTC."""
+    """Of an open rasterio dataset, in UTC, as one without a zone is taken; None without a date of ISO
+    8601."""
     for domain, name in TAGS:
         try:
-            found = datetime.fromisoformat(source.tags(ns=domain).get(name, ""))
+            found = datetime.fromisoformat(source.tags(ns=domain).get(name, "").strip())
         except ValueError:
             continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     return None

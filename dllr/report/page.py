@@ -92,7 +92,7 @@ class Page:
         pictures: six panels a scene.
         gradient: colours of the confidence panel from 0 to 100 %.
         right, wrong: colours of the error panel.
-        version: of this package. machines: that the stages ran on, in words.
+        version: of this package. machines: that the stages ran on, and their GPUs, in words.
         costs: a row a stage that ran here: stage, seconds, cpu_seconds, memory (MiB).
         model_card: of the exported model, Markdown.
         limits: sentences.

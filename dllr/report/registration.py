@@ -1,5 +1,6 @@
 """The evidence of the registration: what was found, and pictures before and after."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +101,13 @@ def checkerboard(first: Pixels, second: Pixels) -> Pixels:
 
 
 def weakest(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of the scenes to show, at most MOST, in their order: unverified ones first, then those whose
-    estimates lie farthest apart."""
+    """Names of the scenes to show, at most MOST, in their order: unverified ones first, then transforms
+    that were given, then estimates that lie farthest apart."""
+    doubtful = ("none", "applied", "given", "unverified")
 
-    def weakness(name: str) -> tuple[bool, float]:
-        record = records[name]
-        return record["verdict"] == "unverified", record["apart_px"] or 0.0
+    def weakness(name: str) -> tuple[int, float]:
+        apart = records[name]["apart_px"]
+        return doubtful.index(records[name]["verdict"]), math.inf if apart is None else apart
 
     chosen = sorted(records, key=weakness, reverse=True)[:MOST]
     return [name for name in records if name in chosen]

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
+import shapely
+from numpy.typing import NDArray
 from rasterio.features import sieve
 from rasterio.windows import Window
 
@@ -184,17 +186,16 @@ def _write_suggestions(folder: Path, ground: Ground, names: list[str], count: in
         for window in grid.strips():
             ids, classes, unsure = (f.read(1, window=window) for f in (regions, label, entropy))
             share = unsure.astype(np.float32) / 100
-            free = classes != IGNORE
-            if ground.roles:
-                free &= read_indices(ground.roles, window) == Role.UNLABELLED
-            sums.add(window.row_off, ids, classes, share, free)
+            sums.add(window.row_off, ids, classes, share, _free(label, ground.roles, window))
         found = sums.best(count)
         outlines = []
         for suggestion in found:
             window = Window(0, suggestion.first, grid.width, suggestion.last - suggestion.first)
             inside = regions.read(1, window=window) == suggestion.region
+            inside &= _free(label, ground.roles, window)
             place = grid.transform @ grid.transform.translation(0, suggestion.first)
-            outlines.append(patches(inside.astype(np.uint8), inside, place)[0][0])
+            pieces, _ = patches(inside.astype(np.uint8), inside, place)
+            outlines.append(shapely.multipolygons(pieces))
     polygons = np.array(outlines, object)
     columns = {
         "rank": np.arange(1, len(found) + 1),
@@ -203,7 +204,17 @@ def _write_suggestions(folder: Path, ground: Ground, names: list[str], count: in
         "entropy": np.array([100 * s.entropy for s in found]),
         "area_m2": areas(polygons, grid.crs),
     }
-    write_geopackage(folder / SUGGESTIONS, "suggestions", grid.crs, polygons, columns)
+    write_geopackage(
+        folder / SUGGESTIONS, "suggestions", grid.crs, polygons, columns, kind="MultiPolygon"
+    )
+
+
+def _free(label: Any, roles: Path | None, window: Window) -> NDArray[np.bool_]:
+    """Which pixels of a window are mapped and used for nothing."""
+    found: NDArray[np.bool_] = label.read(1, window=window) != IGNORE
+    if roles:
+        found &= read_indices(roles, window) == Role.UNLABELLED
+    return found
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -204,7 +204,10 @@ def run(
         right=panels.RIGHT,
         wrong=panels.WRONG,
         version=version("dllr"),
-        machines=sorted({cost.machine for cost in costs.values()} - {""}),
+        machines=[
+            *sorted({cost.machine for cost in costs.values()} - {""}),
+            *sorted({cost.gpu for cost in costs.values()} - {""}),
+        ],
         costs=tables.cost_rows(costs),
         model_card=(exported / CARD).read_text(encoding="utf-8"),
         limits=tables.limits(

@@ -200,7 +200,7 @@ def _leave_out(boards: dict[str, Board], coregistered: Path) -> list[str]:
     if not any((board.roles == Role.UNLABELLED).any() for board in boards.values()):
         raise SplitError(
             "the registration of every training scene is unverified, and split.unverified is leave_out; "
-            "look at the report's registration page, or write use"
+            "look at the report's section Registration, or write use"
         )
     return [f"left out of training, their registration being unverified: {', '.join(left)}"]
 

@@ -185,7 +185,8 @@ class Follower:
         return True
 
     def _use(self) -> list[Point]:
-        """What the stage's processes used since it was looked at last, every SAMPLE seconds."""
+        """What the followed process used, with those that it started, since it was looked at last, every
+        SAMPLE seconds. Of several that share a training it is the first."""
         now = time.time()
         last, spent = self._sampled or (self.process.started, 0.0)
         if self._sampled and now - last < SAMPLE:

@@ -16,7 +16,7 @@ what its guard read: `validation/<head>/miou`, `validation/correlation`, `valida
 the verdict as tag `guard`. A pseudo-label stage's: the numbers of its summary, `before/<class>` and
 the like, and `labels/calibration/<rule>/<measure>`, accuracy, coverage and mIoU over all classes;
 the tag `skipped` where it made nothing. The registration's: `scenes/<verdict>`,
-`median_apart_px`. A stage's, where it ran here, and their sums or largest in the state's:
+`median_apart_px`. A stage's, where it ran here, and, where all did, their sums or largest in the state's:
 `system/wall_seconds`, `system/cpu_seconds`, `system/peak_memory_megabytes`; while a training is followed,
 with the seconds since its start as step, `system/process_cpu_percentage` (100 = one core) and
 `system/process_memory_megabytes`.

@@ -149,7 +149,7 @@ class Store:
             run.data.tags.get(POSTED),
             view.digest(),
         )
-        if posted == digest and run.info.status == status:
+        if posted == digest and run.info.status == status and self._has_model(run_id, view):
             return "unchanged"
         with self.writing():
             self._add(run, view)
@@ -163,7 +163,7 @@ class Store:
         return "updated" if posted else "posted"
 
     def _add(self, run: Any, view: View) -> None:
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import LoggedModelOutput, Param, RunTag
 
         run_id = run.info.run_id
         params = [Param(k, v) for k, v in view.params.items() if k not in run.data.params]
@@ -172,11 +172,17 @@ class Store:
             self._client.log_batch(run_id, params=part)
         for part in _parts(tags, 100):
             self._client.log_batch(run_id, tags=part)
+        logged = None
+        if view.model and not self._has_model(run_id, view):
+            logged = self._log_model(run, view)
         self._log(
             run_id,
             view.points,
             self._history(run_id, {point.key for point in view.points}),
+            logged,
         )
+        if logged:
+            self._client.log_outputs(run_id, [LoggedModelOutput(logged, 0)])
         self._log_data(run, view.data_sets)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in view.artifacts.items():
@@ -185,35 +191,39 @@ class Store:
                     text, content = content, Path(folder, base)
                     content.write_text(text, encoding="utf-8")
                 self._client.log_artifact(run_id, str(content), path or None)
-            if view.model and not self._model(run_id, view.model.digest()):
-                model.save(view.model, Path(folder, MODEL))
-                self._log_model(run, view, Path(folder, MODEL))
 
-    def _model(self, run_id: str, digest: str = "") -> Any:
-        """The run's latest model, of this content where that is asked for; None where there is none."""
+    def _models(self, run_id: str) -> list[Any]:
+        """The run's models that are there, oldest first."""
+        from mlflow.exceptions import MlflowException
+
+        found = []
         outputs = self._client.get_run(run_id).outputs
-        for output in reversed(outputs.model_outputs if outputs else []):
-            found = self._client.get_logged_model(output.model_id)
-            if not digest or found.tags.get(POSTED) == digest:
-                return found
-        return None
+        for output in outputs.model_outputs if outputs else []:
+            try:
+                found.append(self._client.get_logged_model(output.model_id))
+            except MlflowException:  # somebody deleted it
+                continue
+        return sorted(found, key=lambda model: int(model.creation_timestamp))
 
-    def _log_model(self, run: Any, view: View, folder: Path) -> None:
-        from mlflow.entities import LoggedModelOutput, Metric
+    def _has_model(self, run_id: str, view: View) -> bool:
+        """Whether the newest of the run's models is the view's; there is nothing to have without one."""
+        if view.model is None:
+            return True
+        models = self._models(run_id)
+        return bool(models) and models[-1].tags.get(POSTED) == view.model.digest()
 
+    def _log_model(self, run: Any, view: View) -> str:
+        """Identifier of a new model; the run does not have it yet."""
         assert view.model is not None
-        run_id, tags = run.info.run_id, {POSTED: view.model.digest()}
-        logged = self._client.create_logged_model(run.info.experiment_id, MODEL, run_id, tags)
-        self._client.log_model_artifacts(logged.model_id, str(folder))
+        tags = {POSTED: view.model.digest()}
+        logged = self._client.create_logged_model(
+            run.info.experiment_id, MODEL, run.info.run_id, tags
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(view.model, Path(folder, MODEL))
+            self._client.log_model_artifacts(logged.model_id, str(Path(folder, MODEL)))
         self._client.finalize_logged_model(logged.model_id, "READY")
-        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-        now = int(1000 * time.time())
-        scores = [
-            Metric(p.key, storable(p.value), now, p.step, model_id=logged.model_id)
-            for p in view.points
-            if p.key in SCORES
-        ]
-        self._client.log_batch(run_id, metrics=scores)
+        return str(logged.model_id)
 
     def register(self, run: Any, name: str) -> str:
         """Make the run's model a version of the registered model `name`; a line that says which.
@@ -221,24 +231,24 @@ class Store:
         Raises:
             TrackingError: the run has no model, or the registry cannot be written.
         """
-        from mlflow.exceptions import MlflowException
-
+        if not name.strip() or set(name) & set("/:'\""):
+            raise TrackingError(
+                f"{name!r} cannot be a registered model's name: take one without / : and quotes"
+            )
         with self.writing():
-            logged = self._model(run.info.run_id)
-            if logged is None:
+            models = self._models(run.info.run_id)
+            if not models:
                 raise TrackingError(
                     f"the run {run.info.run_name!r} has no model to register: run stage export first"
                 )
-            try:
-                self._client.get_registered_model(name)
-            except MlflowException:
+            if not self._client.search_registered_models(f"name = '{name}'"):
                 self._client.create_registered_model(name)
-            source = logged.artifact_location
+            source = models[-1].artifact_location
             for version in self._client.search_model_versions(f"name = '{name}'"):
                 if version.source == source:
                     return f"model {name} has it as version {version.version} already"
             made = self._client.create_model_version(
-                name, source, run.info.run_id, model_id=logged.model_id
+                name, source, run.info.run_id, model_id=models[-1].model_id
             )
             return f"model {name}, version {made.version}"
 
@@ -280,13 +290,23 @@ class Store:
                 last[key, metric.step] = metric.value
         return last
 
-    def _log(self, run_id: str, points: list[Point], known: dict[tuple[str, int], float]) -> None:
-        """Post the points whose value is not the last at their step."""
+    def _log(
+        self,
+        run_id: str,
+        points: list[Point],
+        known: dict[tuple[str, int], float],
+        model_id: str | None = None,
+    ) -> None:
+        """Post the points whose value is not the last at their step, and the scores of a new model."""
         from mlflow.entities import Metric
 
         now = int(1000 * time.time())
-        new = [point for point in points if _differs(known, point)]
-        metrics = [Metric(p.key, storable(p.value), now, p.step) for p in new]
+        scores = SCORES if model_id else ()
+        new = [point for point in points if _differs(known, point) or point.key in scores]
+        metrics = [
+            Metric(p.key, storable(p.value), now, p.step, model_id if p.key in scores else None)
+            for p in new
+        ]
         for part in _parts(metrics, 1000):
             self._client.log_batch(run_id, metrics=part)
         known.update({(point.key, point.step): storable(point.value) for point in new})

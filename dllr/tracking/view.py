@@ -72,7 +72,7 @@ class Model:
 
 @dataclass
 class View:
-    """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text; `model`: an
+    """One run. `key` is its identity; `artifacts`: file by its name in MLflow, or its text; `model`: the
     trained network, which becomes a model of MLflow's."""
 
     key: str
@@ -152,7 +152,7 @@ def state_view(
             view.artifacts |= {f"report/{path.relative_to(folder)}": path for path in files}
     # Not from the first output on: states that share it would all seem to be made at once.
     view.ended = max((_modified(output(root, stage)) for stage in made.values()), default=None)
-    if spent and view.ended and evaluated:
+    if spent and view.ended and spent.keys() == made.keys():  # else it would be a part of it all
         known = spent.values()
         seconds = sum(cost.seconds for cost in known)
         view.points += cost_points(

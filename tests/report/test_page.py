@@ -102,7 +102,7 @@ def test_the_page_is_all_there_is(small: SmallRun, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
 
 
-def test_no_machine_is_named(small: SmallRun, page: str) -> None:
+def test_no_folder_is_named(small: SmallRun, page: str) -> None:
     assert str(small.folder) not in page
     assert "/somewhere" not in page
 

@@ -308,3 +308,13 @@ def test_limits_name_what_weakens_the_scores(page: str) -> None:
     assert "neither the test labels nor the map hold them: others." in limits
     assert "holds no pixel of: road." in limits
     assert "no estimate could be relied on: river." in limits
+
+
+def test_a_machine_is_named_once_and_its_gpu_beside_it(small: SmallRun, tmp_path: Path) -> None:
+    place = "Linux x86_64, 16 cores, Python 3.11.7"
+    costs = {
+        "scenes": Cost(1.0, 1.0, 1 << 20, "", place),
+        "warmup": Cost(1.0, 1.0, 1 << 20, "", place, "a GPU"),
+    }
+    page = small.build(tmp_path / "out", costs=costs)
+    assert f"last ran on {place}; a GPU: the time" in text(section(page, "costs"))

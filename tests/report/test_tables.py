@@ -32,8 +32,12 @@ def guards(*verdicts: str) -> dict[str, dict[str, Any]]:
 
 def test_the_headline_has_bounds_and_the_score_of_round_0() -> None:
     rounds = {"0": heads(0.5), "1": heads(0.625)}
-    bounds = {"fused": {"miou": {"low": 0.4, "high": 0.7}, "oa": None, "kappa": None}}
+    bounds = {
+        "fused": {"miou": {"low": 0.4, "high": 0.7}, "oa": None, "kappa": {"low": 0.2, "high": 0.3}}
+    }
     assert tables.headline(rounds, 1, bounds)["start"] == rounds["0"]["fused"]["miou"]
+    assert tables.headline(rounds, 1, bounds)["kappa_bounds"] == {"low": 0.2, "high": 0.3}
+    assert tables.headline(rounds, 1, bounds)["oa_bounds"] is None
     assert tables.headline(rounds, 1, bounds)["bounds"] == {"low": 0.4, "high": 0.7}
 
 

@@ -102,7 +102,7 @@ def test_suggested_is_ground_that_nothing_is_known_of(run: Path) -> None:  # noq
             place, shape = source.transform, source.shape
         for outline in shapely.from_wkb(outlines):
             inside = rasterize([outline], shape, transform=place) == 1
-            assert (roles[inside] == Role.UNLABELLED).any()
+            assert (roles[inside] == Role.UNLABELLED).all()
     assert suggested
     assert new("new", **files(run, "a")) == 0  # of a scene that is new nothing is known
     wanted = read_yaml(Path("params.yaml"))["map"]["suggestions"]

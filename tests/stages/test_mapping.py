@@ -13,12 +13,13 @@ import pystac
 import pytest
 import rasterio
 import rasterio.shutil
+import shapely
 import torch
 from affine import Affine
 from numpy.typing import NDArray
 from pystac.extensions.mlm import MLMExtension
 from rasterio.crs import CRS
-from rasterio.features import sieve
+from rasterio.features import rasterize, sieve
 from rio_cogeo.cogeo import cog_validate
 
 from dllr.maps.item import Model
@@ -28,7 +29,8 @@ from dllr.models.normalise import Normalisation
 from dllr.models.predict import SYMMETRIES, logits
 from dllr.params.map import Map
 from dllr.raster.arrays import SceneArrays
-from dllr.raster.grid import Grid, read_indices
+from dllr.raster.grid import Grid, raster_writer, read_indices
+from dllr.raster.roles import Role
 from dllr.raster.superpixels import write_superpixels
 from dllr.stages.mapping import Ground, head_for, write_item, write_map
 
@@ -246,6 +248,29 @@ def test_suggestions_are_ranked_regions(write: Write) -> None:
     mean = read_indices(folder / "entropy.tif")
     assert found["entropy"].mean() > mean[mean != 255].mean()
     assert (found["area_m2"] % 25 == 0).all()
+
+
+def test_a_suggestion_is_the_part_of_a_region_that_nothing_is_known_of(
+    write: Write, scene: SceneArrays, tmp_path: Path
+) -> None:
+    roles = np.full((HEIGHT, WIDTH), Role.UNLABELLED, np.uint8)
+    roles[HEIGHT // 2 :, ::3] = Role.TEST  # regions are cut into pieces
+    roles[:, WIDTH // 2 :] = Role.LABELLED
+    with raster_writer(
+        tmp_path / "roles.tif", scene.grid, bands=1, dtype="uint8", nodata=255
+    ) as file:
+        file.write(roles, 1)
+    folder = write(suggestions=40, used=tmp_path / "roles.tif")
+    meta, _, geometry, fields = pyogrio.raw.read(folder / "suggestions.gpkg")
+    area = dict(zip(meta["fields"], fields, strict=True))["area_m2"]
+    mapped = read_indices(folder / "class.tif") != 255
+    pieces = 0
+    for outline, size in zip(shapely.from_wkb(geometry), area, strict=True):
+        inside = rasterize([outline], roles.shape, transform=scene.grid.transform) == 1
+        assert (roles[inside] == Role.UNLABELLED).all() and mapped[inside].all()
+        assert 25 * inside.sum() == size
+        pieces += len(outline.geoms) - 1
+    assert pieces
 
 
 def test_the_item_is_valid_stac_and_describes_files_and_model(

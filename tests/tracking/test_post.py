@@ -71,6 +71,8 @@ def test_how_sure_scores_and_probabilities_are_is_told(project: Project) -> None
     track(project.root)
     (whole,) = project.wholes()
     told = whole["metrics"]
+    assert (told["oa_low"], told["kappa_high"], told["optical/ece"]) == (0.55, 0.65, 0.1)
+    assert "f1_low" not in told
     assert {
         "boundary_miou": 0.3, "precision/water": 0.7, "ece": 0.1, "brier": 0.4, "ece_before": 0.2,
         "brier_before": 0.5, "temperature": 1.5, "miou_low": 0.55, "miou_high": 0.65,
@@ -288,6 +290,7 @@ def test_the_model_is_loaded_by_its_run_and_takes_a_raw_window(project: Project)
     project.run(sys.executable, "-c", code, store, f"runs:/{run_id}/model")
     track(project.root)
     assert len(models(project)) == 2
+    assert len(project.dump()[run_id]["history"]["miou"]) == 2  # one a model
 
 
 def models(project: Project) -> list[Any]:
@@ -308,11 +311,38 @@ def test_a_model_is_registered_where_that_is_asked_for(project: Project) -> None
     (version,) = client.search_model_versions("name = 'land cover'")
     (logged,) = models(project)
     assert version.source == logged.artifact_location
+    for card in "abc":  # MLflow gives the models of a run in no order
+        (project.root / "results/model/README.md").write_text(card)
+        project.run("dvc", "commit", "--force", "export")
+        track(project.root, register="land cover")
+    versions = client.search_model_versions("name = 'land cover'")
+    newest = max(versions, key=lambda v: int(v.version))
+    latest = max(models(project), key=lambda m: m.creation_timestamp)
+    assert len(versions) == 4 and newest.source == latest.artifact_location
     code = (
         "import sys, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
         "assert mlflow.pyfunc.load_model('models:/land cover/1').input_example['image'].size == 32"
     )
     project.run(sys.executable, "-c", code, f"sqlite:///{project.root / 'mlflow.db'}")
+
+
+def test_a_model_that_was_deleted_is_posted_again(project: Project) -> None:
+    from mlflow import MlflowClient
+
+    track(project.root)
+    client = MlflowClient(f"sqlite:///{project.root / 'mlflow.db'}")
+    (logged,) = models(project)
+    client.delete_logged_model(logged.model_id)
+    assert "1 updated" in track(project.root)
+    (again,) = models(project)
+    assert again.model_id != logged.model_id
+    assert track(project.root).endswith("9 unchanged")
+
+
+@pytest.mark.parametrize("name", ["it's", "a/b", " "])
+def test_a_name_that_no_registry_takes_is_told(project: Project, name: str) -> None:
+    with pytest.raises(TrackingError, match="cannot be a registered model's name"):
+        track(project.root, register=name)
 
 
 def test_without_a_model_nothing_is_registered(fresh: Project) -> None:

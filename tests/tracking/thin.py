@@ -90,13 +90,14 @@ def doubt() -> dict:
     """What evaluation says of how sure the selected round's scores and probabilities are."""
     calibration = {"before": {"ece": 0.2, "brier": 0.5}, "after": {"ece": 0.1, "brier": 0.4}}
     bounds = {"low": 0.55, "high": 0.65}
-    fused = {"miou": bounds, "iou": dict(zip(CLASSES, (bounds, None), strict=True))}
+    fused = {"miou": bounds, "oa": bounds, "f1": None, "kappa": bounds}
+    fused |= {"iou": dict(zip(CLASSES, (bounds, None), strict=True))}
     seen = {
         "both": {"pixels": 9, "miou": {"fused": 0.6}},
         "no sar": {"pixels": 0, "miou": {"fused": None}},
     }
     return {
-        "calibration": {"fused": calibration},
+        "calibration": {"fused": calibration, "optical": calibration},
         "intervals": {"by": "block", "fused": fused},
         "seen": seen,
     }
