@@ -68,6 +68,21 @@ def test_readme() -> None:
                 assert cell == told(known.loc["null", "supervised"]), (name, study)
 
 
+def test_the_long_warm_up_in_methods() -> None:
+    known = scores("longer").dropna().droplevel(BUDGET)
+    said = " ".join(
+        METHODS.read_text(encoding="utf-8").split("**With a long warm-up**")[1][:900].split()
+    )
+    for method, name in (
+        ("supervised", "supervised"),
+        ("fixmatch", "`fixmatch`"),
+        ("dllr", "`dllr`"),
+    ):
+        assert f"{name} {told(known.loc[method])}" in said
+    for method in ("supervised", "fixmatch"):
+        assert f"{difference(known.loc['dllr'], known.loc[method])}" in said
+
+
 @pytest.mark.parametrize(
     ("after", "study", "budgets"),
     [
