@@ -1,4 +1,4 @@
-"""The MLflow store: the only module that talks to MLflow.
+"""The MLflow store: with `dllr.tracking.model` the only module that talks to MLflow.
 
 One file lock guards its creation (MLflow's own fails when several processes are first at once)
 and every change, so that two processes never post the same point twice.
@@ -18,9 +18,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dllr.errors import TrackingError
-from dllr.tracking import model
 from dllr.tracking.metrics import SCORES, Point, storable
-from dllr.tracking.view import MODEL, DataSet, View
+from dllr.tracking.model import Models
+from dllr.tracking.view import DataSet, View
 
 KEY = "dllr.key"  # identity of a run
 STATE = "dllr.state"  # key of the state a run belongs to
@@ -60,6 +60,7 @@ class Store:
             if self.uri.startswith("sqlite:///"):
                 _probe(database)
             self._client: Any = _client(self.uri)
+            self._models = Models(self._client)
             self._client.search_experiments(max_results=1)
 
     @contextmanager
@@ -149,9 +150,10 @@ class Store:
             run.data.tags.get(POSTED),
             view.digest(),
         )
-        if posted == digest and run.info.status == status and self._has_model(run_id, view):
-            return "unchanged"
         with self.writing():
+            whole = self._models.has(run_id, view.model)
+            if posted == digest and run.info.status == status and whole:
+                return "unchanged"
             self._add(run, view)
             if status == "FINISHED":
                 ended = int(1000 * (view.ended or time.time()))
@@ -163,7 +165,7 @@ class Store:
         return "updated" if posted else "posted"
 
     def _add(self, run: Any, view: View) -> None:
-        from mlflow.entities import LoggedModelOutput, Param, RunTag
+        from mlflow.entities import Param, RunTag
 
         run_id = run.info.run_id
         params = [Param(k, v) for k, v in view.params.items() if k not in run.data.params]
@@ -173,8 +175,8 @@ class Store:
         for part in _parts(tags, 100):
             self._client.log_batch(run_id, tags=part)
         logged = None
-        if view.model and not self._has_model(run_id, view):
-            logged = self._log_model(run, view)
+        if view.model and not self._models.has(run_id, view.model):
+            logged = self._models.log(run, view.model)
         self._log(
             run_id,
             view.points,
@@ -182,7 +184,7 @@ class Store:
             logged,
         )
         if logged:
-            self._client.log_outputs(run_id, [LoggedModelOutput(logged, 0)])
+            self._models.attach(run_id, logged)
         self._log_data(run, view.data_sets)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in view.artifacts.items():
@@ -192,65 +194,14 @@ class Store:
                     content.write_text(text, encoding="utf-8")
                 self._client.log_artifact(run_id, str(content), path or None)
 
-    def _models(self, run_id: str) -> list[Any]:
-        """The run's models that are there, oldest first."""
-        from mlflow.exceptions import MlflowException
-
-        found = []
-        outputs = self._client.get_run(run_id).outputs
-        for output in outputs.model_outputs if outputs else []:
-            try:
-                found.append(self._client.get_logged_model(output.model_id))
-            except MlflowException:  # somebody deleted it
-                continue
-        return sorted(found, key=lambda model: int(model.creation_timestamp))
-
-    def _has_model(self, run_id: str, view: View) -> bool:
-        """Whether the newest of the run's models is the view's; there is nothing to have without one."""
-        if view.model is None:
-            return True
-        models = self._models(run_id)
-        return bool(models) and models[-1].tags.get(POSTED) == view.model.digest()
-
-    def _log_model(self, run: Any, view: View) -> str:
-        """Identifier of a new model; the run does not have it yet."""
-        assert view.model is not None
-        tags = {POSTED: view.model.digest()}
-        logged = self._client.create_logged_model(
-            run.info.experiment_id, MODEL, run.info.run_id, tags
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            model.save(view.model, Path(folder, MODEL))
-            self._client.log_model_artifacts(logged.model_id, str(Path(folder, MODEL)))
-        self._client.finalize_logged_model(logged.model_id, "READY")
-        return str(logged.model_id)
-
     def register(self, run: Any, name: str) -> str:
         """Make the run's model a version of the registered model `name`; a line that says which.
 
         Raises:
-            TrackingError: the run has no model, or the registry cannot be written.
+            TrackingError: as `Models.register`, or the registry cannot be written.
         """
-        if not name.strip() or set(name) & set("/:'\""):
-            raise TrackingError(
-                f"{name!r} cannot be a registered model's name: take one without / : and quotes"
-            )
         with self.writing():
-            models = self._models(run.info.run_id)
-            if not models:
-                raise TrackingError(
-                    f"the run {run.info.run_name!r} has no model to register: run stage export first"
-                )
-            if not self._client.search_registered_models(f"name = '{name}'"):
-                self._client.create_registered_model(name)
-            source = models[-1].artifact_location
-            for version in self._client.search_model_versions(f"name = '{name}'"):
-                if version.source == source:
-                    return f"model {name} has it as version {version.version} already"
-            made = self._client.create_model_version(
-                name, source, run.info.run_id, model_id=models[-1].model_id
-            )
-            return f"model {name}, version {made.version}"
+            return self._models.register(run, name)
 
     def _log_data(self, run: Any, data_sets: list[DataSet]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag

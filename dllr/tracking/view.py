@@ -40,7 +40,6 @@ from dllr.tracking.metrics import (
     summary_points,
 )
 
-MODEL = "model"  # name of a run's model
 TRAINING = ("warmup", "train_round")
 # Keys of section split, and in words.
 BUDGETS = {"labelled_tiles": "tiles", "labelled_scenes": "scenes"}
