@@ -1,8 +1,9 @@
 """Whole scenes through a network: overlapping windows, Hann-weighted, streamed in bands of rows."""
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from itertools import product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,12 @@ from dllr.models.batch import stacked
 from dllr.models.checkpoint import Trained
 from dllr.models.network import HEADS, Network
 from dllr.raster.arrays import Crop, SceneArrays
+from dllr.raster.grid import BLOCK
 from dllr.raster.windows import positions
 
 BATCH = 8  # windows a forward pass; bounds the memory
 ROWS = 32  # of a band at most, likewise
+WIDTH = 6144  # px of a section, likewise: windows across a cut are seen twice, two of a hundred of a row
 FLOOR = 0.03  # of a Hann window, so that a scene's outermost pixels have a weight
 
 
@@ -51,6 +54,13 @@ SYMMETRIES = {
 }
 
 
+def sections(width: int) -> list[range]:
+    """Columns of a scene in parts of about WIDTH px at most, alike in size, cut between raster blocks."""
+    count = math.ceil(width / WIDTH)
+    edges = [round(width * part / count / BLOCK) * BLOCK for part in range(count)]
+    return [range(*ends) for ends in pairwise([*edges, width])]
+
+
 def logits(
     trained: Trained,
     network: Network,
@@ -60,40 +70,45 @@ def logits(
     heads: tuple[str, ...] = HEADS,
     symmetries: Sequence[Symmetry] = SYMMETRIES["none"],
     origin: tuple[int, int] = (0, 0),
+    columns: range | None = None,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Bands of rows from top to bottom: (first row, logits (heads, K, rows, W) float32).
 
-    overlap: share of a window that the next one covers. Memory follows the scene's width and not its
-    height: a band is handed out as soon as no later window reaches it. symmetries: see `window_logits`.
+    overlap: share of a window that the next one covers. Memory follows the width and not the height: a
+    band is handed out as soon as no later window reaches it. symmetries: see `window_logits`.
     origin: row and column of the scene's first pixel in the lattice of windows, see `positions`.
+    columns: those in question (None: the whole width); the windows across their ends are seen too.
     """
     size = trained.size
     height, width = scene.grid.height, scene.grid.width
     stride = max(1, round(size * (1 - overlap)))
     ys = positions(height, size, stride, origin[0])
-    xs = positions(width, size, stride, origin[1])
+    columns = columns or range(width)
+    lattice = positions(width, size, stride, origin[1])
+    xs = [x for x in lattice if x < columns.stop and x + size > columns.start]
+    left, span = xs[0], xs[-1] + size - xs[0]
+    inside = slice(columns.start - left, columns.stop - left)
     ramp = torch.from_numpy(np.maximum(np.hanning(size + 2)[1:-1], FLOOR).astype(np.float32))
     weight = torch.outer(ramp, ramp)
-    columns = max(width, size)
-    total = torch.zeros(len(heads), len(trained.classes), size, columns)
+    total = torch.zeros(len(heads), len(trained.classes), size, span)
     # Weights are products, so their sums are: down by rows, across by columns.
-    down, across = torch.zeros(size), torch.zeros(columns)
+    down, across = torch.zeros(size), torch.zeros(span)
     for x in xs:
-        across[x : x + size] += ramp
+        across[x - left : x - left + size] += ramp
     for y, following in zip(ys, [*ys[1:], height], strict=True):
         row = _row(trained, network, scene, y, xs, device, heads, symmetries)
         for x, values in zip(xs, row, strict=True):
-            total[..., x : x + size].addcmul_(torch.from_numpy(values), weight)
+            total[..., x - left : x - left + size].addcmul_(torch.from_numpy(values), weight)
         down += ramp
         scene.release()
         done = min(following, height) - y
         for first in range(0, done, ROWS):
             rows = slice(first, min(first + ROWS, done))
-            mass = torch.outer(down[rows], across[:width])
-            yield y + first, (total[:, :, rows, :width] / mass).numpy()
+            mass = torch.outer(down[rows], across[inside])
+            yield y + first, (total[:, :, rows, inside] / mass).numpy()
         kept = max(0, size - done)
         # Plane by plane: a copy of all at once is large.
-        for plane in (*total.view(-1, size, columns), down):
+        for plane in (*total.view(-1, size, span), down):
             plane[:kept] = plane[size - kept :].clone()
             plane[kept:] = 0
 

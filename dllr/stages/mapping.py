@@ -23,7 +23,7 @@ from dllr.maps.polygons import areas, patches, write_geopackage
 from dllr.maps.styles import category_names, polygon_style, raster_style
 from dllr.maps.suggestions import Regions
 from dllr.models.checkpoint import Trained
-from dllr.models.predict import SYMMETRIES, logits
+from dllr.models.predict import SYMMETRIES, logits, sections
 from dllr.params.map import Map
 from dllr.raster.arrays import SceneArrays
 from dllr.raster.cog import to_cog
@@ -81,7 +81,8 @@ def write_map(
     """Fill the folder `target` with the scene's map; `write_item` adds the STAC item.
 
     ground: for suggestions, where they are asked for.
-    Memory follows the scene's width, except for sieve and polygons, which see the class raster whole.
+    Memory does not follow the scene's size, except for sieve and polygons, which see the class raster
+    whole, and a little for suggestions, which see its rows.
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         scratch = Path(name)
@@ -136,27 +137,30 @@ def _predict(scene: SceneArrays, trained: Trained, settings: Map, folder: Path) 
         each = None
         if settings.probabilities:
             each = writer(PROBABILITIES, len(trained.classes), scale, descriptions=trained.classes)
-        symmetries = SYMMETRIES[settings.augmentation]
-        # Windows lie where they lie in every scene of this grid: where scenes overlap, maps agree.
-        bands = logits(
-            trained,
-            network,
-            scene,
-            settings.overlap,
-            where,
-            (head,),
-            symmetries,
-            scene.grid.origin(),
-        )
-        for y, z in bands:
-            window = Window(0, y, scene.grid.width, z.shape[2])
-            missing = np.asarray(~scene.valid[:, y : y + z.shape[2]].any(axis=0))
-            found = certainty(z[0], temperature, missing)
-            label.write(found.label, 1, window=window)
-            confidence.write(found.confidence, 1, window=window)
-            entropy.write(found.entropy, 1, window=window)
-            if each:
-                each.write(probabilities(z[0], temperature, missing), window=window)
+        for columns in sections(scene.grid.width):
+            bands = logits(
+                trained,
+                network,
+                scene,
+                settings.overlap,
+                where,
+                (head,),
+                SYMMETRIES[settings.augmentation],
+                # Windows lie where they lie in every scene of this grid: where scenes overlap, maps agree.
+                scene.grid.origin(),
+                columns,
+            )
+            for y, z in bands:
+                rows = slice(y, y + z.shape[2])
+                window = Window.from_slices(rows, (columns.start, columns.stop))
+                valid = scene.valid[:, rows, columns.start : columns.stop]
+                missing = np.asarray(~valid.any(axis=0))
+                found = certainty(z[0], temperature, missing)
+                label.write(found.label, 1, window=window)
+                confidence.write(found.confidence, 1, window=window)
+                entropy.write(found.entropy, 1, window=window)
+                if each:
+                    each.write(probabilities(z[0], temperature, missing), window=window)
 
 
 def _sieve(path: Path, size: int) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,8 @@ import rasterio.shutil
 import shapely
 import torch
 from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pystac.extensions.mlm import MLMExtension
 from rasterio.crs import CRS
@@ -23,13 +26,14 @@ from rasterio.features import rasterize, sieve
 from rio_cogeo.cogeo import cog_validate
 
 from dllr.maps.item import Model
+from dllr.models import predict
 from dllr.models.checkpoint import Trained
 from dllr.models.network import HEADS, Network
 from dllr.models.normalise import Normalisation
 from dllr.models.predict import SYMMETRIES, logits
 from dllr.params.map import Map
 from dllr.raster.arrays import SceneArrays
-from dllr.raster.grid import Grid, raster_writer, read_indices
+from dllr.raster.grid import BLOCK, Grid, raster_writer, read_indices
 from dllr.raster.roles import Role
 from dllr.raster.superpixels import write_superpixels
 from dllr.stages.mapping import Ground, head_for, write_item, write_map
@@ -202,6 +206,27 @@ def test_scenes_that_overlap_have_the_same_map_there(
         assert len(np.unique(theirs[inside])) > 2
 
 
+def test_a_wide_scene_is_mapped_in_sections_without_a_seam(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = write(probabilities=True)
+    monkeypatch.setattr(predict, "WIDTH", 300)
+    assert predict.sections(WIDTH) == [range(256), range(256, 512), range(512, WIDTH)]
+    apart = write("apart", probabilities=True)
+    names = [path.name for path in whole.glob("*.tif")]
+    assert len(names) == 4
+    assert all((whole / name).read_bytes() == (apart / name).read_bytes() for name in names)
+
+
+@given(st.integers(1, 300_000))
+def test_sections_cover_a_scene_in_parts_of_bounded_width(width: int) -> None:
+    found = predict.sections(width)
+    assert all(one.stop == other.start for one, other in pairwise(found))
+    assert (found[0].start, found[-1].stop) == (0, width)
+    assert all(0 < len(part) <= predict.WIDTH + BLOCK for part in found)
+    assert all(part.start % BLOCK == 0 for part in found)
+
+
 def test_augmentation_averages_what_the_network_sees_turned(
     write: Write, scene: SceneArrays, trained: Trained
 ) -> None:
@@ -289,9 +314,9 @@ def test_the_item_is_valid_stac_and_describes_files_and_model(
     assert {band.name for i in model.input for band in i.bands} == named
     assert model.input[0].input.shape == [-1, 2, 64, 64]
     values = np.linspace(-1, 2, 50, dtype=np.float32)
-    for given, scale in zip(model.input, (trained.optical, trained.sar), strict=True):
-        wanted = scale(torch.from_numpy(values).expand(1, len(given.bands), 1, 50))[0, :, 0]
-        for band, expected in zip(given.properties["value_scaling"], wanted, strict=True):
+    for read, scale in zip(model.input, (trained.optical, trained.sar), strict=True):
+        wanted = scale(torch.from_numpy(values).expand(1, len(read.bands), 1, 50))[0, :, 0]
+        for band, expected in zip(read.properties["value_scaling"], wanted, strict=True):
             assert (band["type"], band["format"]) == ("processing", "gdal-calc")
             found = eval(band["expression"], {"clip": np.clip, "A": values})
             np.testing.assert_allclose(found, expected, atol=1e-5)
