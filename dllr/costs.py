@@ -77,6 +77,20 @@ def known(root: Path = Path()) -> dict[str, Cost]:
     return {path.stem: Cost(**read_json(path)) for path in sorted((root / FOLDER).glob("*.json"))}
 
 
+def of(
+    root: Path, values: Mapping[str, Any], reads: Mapping[str, Iterable[str]]
+) -> dict[str, Cost]:
+    """By stage, of those that ran in this folder with these values.
+
+    values: sections of params.yaml, as JSON values. reads: by stage, the names of those that it reads.
+    """
+    return {
+        name: cost
+        for name, cost in known(root).items()
+        if name in reads and cost.key == key_of(values, reads[name])
+    }
+
+
 def _used() -> float:
     """CPU time of this process and of those that it started and that ended (s)."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

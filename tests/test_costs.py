@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dllr.costs import FOLDER, known, measured
+from dllr.costs import FOLDER, key_of, known, measured, of
 
 MIB = 2**20
 
@@ -71,3 +71,14 @@ def test_what_went_on_where_it_was_stopped_is_not_known() -> None:
         pass
     assert list(known()) == ["warmup"]
     assert known(Path("elsewhere")) == {}
+
+
+def test_what_ran_with_other_values_is_not_counted() -> None:
+    told = {"warmup": {"steps": 2}, "split": {"seed": 0}}
+    for stage in ("warmup", "train_round@1"):
+        with measured(stage, key_of(told, ["warmup"])):
+            pass
+    reads = {"warmup": ["warmup"]}
+    assert of(Path(), told, reads).keys() == {"warmup"}
+    assert of(Path(), told | {"split": {"seed": 1}}, reads).keys() == {"warmup"}
+    assert of(Path(), told | {"warmup": {"steps": 3}}, reads) == {}

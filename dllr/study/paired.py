@@ -44,7 +44,8 @@ def over_scenes(
 
     first, second: of each cell, the same in both, (scenes, 3, K) hits, actual and predicted pixels by
     class, as `dllr.evaluation.bootstrap.tally` makes them. shared: all cells have the same scenes, in
-    the same order; then they are drawn for all cells alike.
+    the same order; then they are drawn for all cells alike. Where they are not, what lies apart between
+    cells comes of their scenes too, and the interval is rather too wide.
     """
     if not first or min(len(cell) for cell in first) < 2:
         return None
@@ -53,15 +54,17 @@ def over_scenes(
     def draws(scenes: int) -> NDArray[np.int64]:
         return dice.multinomial(scenes, np.full(scenes, 1 / scenes), DRAWS)
 
-    common = draws(len(first[0])) if shared else None
-    centres, apart = [], []
-    for one, other in zip(first, second, strict=True):
-        drawn = draws(len(one)) if common is None else common
-        apart.append(mean_iou(_summed(drawn, one)) - mean_iou(_summed(drawn, other)))
-        centres.append(float(mean_iou(one.sum(0)) - mean_iou(other.sum(0))))
-    count = len(apart)
-    cells = dice.integers(count, size=(DRAWS, count))
-    means = np.nanmean(np.array(apart)[cells, np.arange(DRAWS)[:, None]], axis=1)
+    common = draws(len(first[0]))
+    count, draw = len(first), np.arange(DRAWS)
+    means = np.zeros(DRAWS)
+    # A cell that is drawn twice has its scenes drawn twice, unless they are the same for all.
+    for chosen in dice.integers(count, size=(count, DRAWS)):
+        apart = []
+        for one, other in zip(first, second, strict=True):
+            drawn = common if shared else draws(len(one))
+            apart.append(mean_iou(_summed(drawn, one)) - mean_iou(_summed(drawn, other)))
+        means += np.array(apart)[chosen, draw] / count
+    centres = [mean_iou(a.sum(0)) - mean_iou(b.sum(0)) for a, b in zip(first, second, strict=True)]
     drawn_from = count if count > 1 else len(first[0])
     # A bootstrap divides by n where the deviation of a mean divides by n - 1.
     deviation = np.nanstd(means) * np.sqrt(drawn_from / (drawn_from - 1))

@@ -1,7 +1,8 @@
 """What cells are worth, as tables that programs read: a row a score, and a row a test scene and class."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from dllr import costs
 from dllr.evaluation.bootstrap import tally
 from dllr.files import atomic_file, file_digest, read_json
+from dllr.params.root import Params
 from dllr.raster import products
 from dllr.study.description import Cell
 from dllr.study.worktree import LOCK
+from dllr.tracking.identity import recorded_stages
 from dllr.transport.ledger import EVERY
 
 EVALUATION = Path("results/evaluation")
@@ -24,6 +27,8 @@ MEASURES = {"accuracy": "accuracy by class", "miou": "mIoU"}  # of pseudo-labels
 HEAD = "fused"  # the head that maps, hence the one that is compared
 TRAINING = "train_round"  # the stage in which methods differ, hence the one whose cost is told
 TALLY = ("hits", "actual", "predicted")  # pixels of a class: rightly mapped, there, mapped
+
+log = logging.getLogger(__name__)
 
 Rows = list[dict[str, Any]]
 
@@ -52,7 +57,7 @@ def gathered(cell: Cell, folder: Path, recipe: str, revision: str) -> Found:
     in_use = {
         "ece_before": metrics["calibration"][HEAD]["before"]["ece"],
         "ece": metrics["calibration"][HEAD]["after"]["ece"],
-        **_cost(folder, cell.params["rounds"]),
+        **_cost(folder, cell.params),
     }
     rows = [
         {
@@ -89,15 +94,16 @@ def _labels(path: Path) -> dict[int, dict[str, float]]:
     return found
 
 
-def _cost(folder: Path, rounds: Collection[str]) -> dict[str, float]:
-    """Of the training of these rounds; nothing where one came from a cache or was stopped in between."""
-    stages = {f"{TRAINING}@{number}" for number in rounds}
-    spent = {name: cost for name, cost in costs.known(folder).items() if name in stages}
-    if not stages or spent.keys() != stages:
+def _cost(folder: Path, params: Mapping[str, Any]) -> dict[str, float]:
+    """Of the training of all rounds; nothing where one came from a cache or was stopped in between."""
+    values = Params.model_validate(params).model_dump(mode="json")
+    stages = {s.name: s.sections for s in recorded_stages(folder).values() if s.kind == TRAINING}
+    spent = costs.of(folder, values, stages).values()
+    if not spent or len(spent) < len(stages):
         return {}
     return {
-        "train_cpu_s": round(sum(cost.cpu_seconds for cost in spent.values()), 1),
-        "train_peak_mib": round(max(cost.peak_bytes for cost in spent.values()) / 2**20),
+        "train_cpu_s": round(sum(cost.cpu_seconds for cost in spent), 1),
+        "train_peak_mib": round(max(cost.peak_bytes for cost in spent) / 2**20),
     }
 
 
@@ -147,11 +153,18 @@ def kept(path: Path, recipes: Mapping[str, str]) -> dict[str, Found]:
     if not (path.exists() and scenes_beside(path).exists()):
         return {}
     scores, scenes = _texts(path), _texts(scenes_beside(path))
-    return {
+    found = {
         name: Found(rows, scenes[name])
         for name, rows in scores.items()
         if name in scenes and {row["recipe"] for row in rows} == {recipes.get(name)}
     }
+    if lost := scores.keys() & recipes.keys() - found.keys():
+        log.warning(
+            "%s: %d of its cells were made by other code, parameters or data and are run anew; "
+            "git keeps the table that was committed",
+            path, len(lost),
+        )  # fmt: skip
+    return found
 
 
 def _texts(path: Path) -> dict[str, Rows]:

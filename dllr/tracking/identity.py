@@ -38,6 +38,11 @@ class Stage:
         return digest(self.cmd, *_sorted(self.deps, self.params))
 
     @property
+    def sections(self) -> set[str]:
+        """Of params.yaml, those that it reads."""
+        return {key.partition(".")[0] for key in self.params}
+
+    @property
     def kind(self) -> str:
         """`train_round` of `train_round@1`."""
         return self.name.partition("@")[0]

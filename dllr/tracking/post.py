@@ -11,7 +11,7 @@ from dllr.costs import Cost
 from dllr.errors import TrackingError
 from dllr.files import file_digest
 from dllr.params.root import Params
-from dllr.tracking.identity import Stage, State, planned_stages, recorded_stages, settled
+from dllr.tracking.identity import Stage, State, planned_stages, recorded_stages, settled, state_of
 from dllr.tracking.store import Store
 from dllr.tracking.view import data_name, nested, stage_view, state_view
 
@@ -39,7 +39,7 @@ def post(
             raise TrackingError("there is no model to register yet: run the chain first")
         return f"nothing to post to {store.uri} yet: dvc.lock records no stage that is current"
     spent = _spent(root, state, made)
-    whole = state_view(root, state, made, _tags(root), spent)
+    whole = state_view(root, state, made, _tags(root, state, planned), spent)
     children = [
         stage_view(root, state, stage, made, planned, spent.get(stage.name))
         for stage in made.values()
@@ -66,18 +66,16 @@ def _spent(root: Path, state: State, made: dict[str, Stage]) -> dict[str, Cost]:
         values = Params.model_validate(nested(state.params)).model_dump(mode="json")
     except ValidationError:  # the parameters of another version
         return {}
-    found = costs.known(root)
-    return {
-        name: found[name]
-        for name, stage in made.items()
-        if name in found
-        and found[name].key == costs.key_of(values, (key.partition(".")[0] for key in stage.params))
-    }
+    return costs.of(root, values, {name: stage.sections for name, stage in made.items()})
 
 
-def _tags(root: Path) -> dict[str, str]:
-    """Where the state is written down: dvc.lock's digest and git's commit, if there is one."""
+def _tags(root: Path, state: State, planned: dict[str, Stage]) -> dict[str, str]:
+    """Where the state is written down: dvc.lock's digest and git's commit, if there is one and the sources
+    are still those of the state."""
     tags = {"dvc.lock": file_digest(root / "dvc.lock")[:16]}
+    now = state_of(planned.values())
+    if now is None or now.key != state.key:
+        return tags | {"git": "sources changed since they were run"}
     commit = _git(root, "rev-parse", "HEAD")
     if commit:
         changes = _git(root, "status", "--porcelain", "--untracked-files=no")

@@ -131,6 +131,26 @@ def test_values_in_a_table_stay_as_they_are_beside_others(tmp_path: Path) -> Non
     assert path.read_bytes() == made
 
 
+def test_cells_of_other_code_are_told_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cells = [Cell(name, {}, {}) for name in "abc"]
+    found = {
+        cell.name: results.Found(
+            [{"cell": cell.name, "recipe": f"was {cell.name}"}], [{"cell": cell.name, "hits": 1}]
+        )
+        for cell in cells
+    }
+    path = tmp_path / "table.csv"
+    results.write(path, cells, found)
+    now = {"a": "was a", "b": "is b"}  # and c is no cell of the study any more
+    assert results.kept(path, now).keys() == {"a"}
+    assert f"{path}: 1 of its cells were made by other code" in caplog.text
+    caplog.clear()
+    assert results.kept(path, {"a": "was a"}).keys() == {"a"}
+    assert not caplog.text
+
+
 def test_cells_are_runs_of_one_experiment(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

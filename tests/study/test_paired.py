@@ -110,13 +110,14 @@ def test_scenes_that_all_cells_share_do_not_average_out() -> None:
     second = [np.concatenate([one(50, 400, right=0.5) for _ in range(5)])] * 6
     together, apart = (over_scenes(first, second, shared) for shared in (True, False))
     assert together is not None and apart is not None
-    assert together.high - together.low > 1.8 * (apart.high - apart.low)
     single = over_scenes(first[:1], second[:1], shared=True)
     assert single is not None
     # As wide as that of the one cell, but for the number of values the deviation is taken from.
     ratio = t.ppf(0.975, 5) * (6 / 5) ** 0.5 / (t.ppf(0.975, 4) * (5 / 4) ** 0.5)
     wide = (together.high - together.low) / (single.high - single.low)
     assert wide == pytest.approx(ratio, rel=0.05)
+    narrow = (apart.high - apart.low) / (single.high - single.low)
+    assert narrow == pytest.approx(ratio / 6**0.5, rel=0.05)
 
 
 def test_it_holds_the_true_difference_about_as_often_as_it_says() -> None:

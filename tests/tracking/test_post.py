@@ -208,12 +208,16 @@ def test_a_budget_of_scenes_is_told_as_one_of_tiles_is(project: Project) -> None
 def test_an_edit_that_was_not_run_is_no_run(project: Project) -> None:
     track(project.root)
     before = project.dump()
+    made = project.wholes()[0]["tags"]["mlflow.source.git.commit"]
     project.change("seed: 3", "seed: 4")
-    assert track(project.root).endswith("9 unchanged") is False  # git says: changed
+    commit(project, "an edit")
+    assert track(project.root).endswith("0 posted, 1 updated, 8 unchanged")
     after = project.dump()
     assert after.keys() == before.keys()
     (whole,) = project.wholes()
     assert whole["params"]["split.seed"] == "3"
+    assert whole["tags"]["mlflow.source.git.commit"] == made  # what was run, not what is there now
+    assert whole["tags"]["git"] == "sources changed since they were run"
 
 
 def test_a_partial_run_shows_what_belongs_to_the_new_state_only(project: Project) -> None:
