@@ -66,6 +66,13 @@ class Radiometry:
         A constant optical image without a veil stays constant by band; a constant SAR image becomes
         gamma speckle of the drawn looks, whose mean power is the constant's times the drawn gain.
         """
+        # Views are the data: convolutions and products here stay in single precision.
+        with torch.autocast(optical.device.type, enabled=False):
+            return self._strong(optical, sar, valid, dice)
+
+    def _strong(
+        self, optical: Tensor, sar: Tensor, valid: Tensor, dice: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         v_o, v_s = valid[:, :1], valid[:, 1:]
         seen = self._blurred(optical, v_o, dice)
         gain, offset = self._jitter(optical, 1.0, dice)

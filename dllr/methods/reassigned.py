@@ -13,6 +13,7 @@ from dllr.transport.partial import Aim, partial
 PIXELS = 65536  # seen last, of each process: on these the potentials are solved
 ALONG = 16  # of a window's pixels count along a side, in even steps: neighbours say the same
 TOLERANCE, PASSES = 1e-3, 8  # of a step's solve, which begins where the last one ended
+FAR_OUT = 60  # passes, where no step is found in those
 
 
 class Reassigned(nn.Module):
@@ -26,12 +27,17 @@ class Reassigned(nn.Module):
     mass: Tensor
     seen: Tensor
     potentials: Tensor
+    barred: Tensor
 
     def __init__(self, aim: Aim) -> None:
         super().__init__()
-        # Where sureness alone decides there is one class, labelled, beside the virtual one.
-        shares = np.ones(1) if aim.shares is None else aim.shares
-        start = aim.potentials if aim.shares is not None else aim.potentials[[0, -1]]
+        shares, start = aim.shares, aim.potentials
+        # A class that the labels do not have is none here either.
+        barred = torch.from_numpy(np.where(np.isneginf(start[:-1]), -np.inf, 0)).float()
+        self.sureness_decides = shares is None
+        if shares is None:  # there is one class, labelled, beside the virtual one
+            shares, start = np.ones(1), np.array([0.0, start[-1]])
+        self.register_buffer("barred", barred[:, None, None])
         self.problem = partial(shares, aim.coverage, aim.epsilon, aim.rho)
         self.register_buffer("cost", torch.zeros(PIXELS, len(start)))
         self.register_buffer("mass", torch.zeros(PIXELS))
@@ -50,12 +56,12 @@ class Reassigned(nn.Module):
         scores = probability.float().clamp_min(1e-30).log()
         rows, columns = (slice(by // 2, None, by) for by in map(step, known.shape[-2:]))
         thin = scores[..., rows, columns]
-        if self.cost.shape[1] == 2:
-            thin = thin.amax(1, keepdim=True)
+        if self.sureness_decides:
+            thin = (thin + self.barred).amax(1, keepdim=True)
         self._remember(-thin, known[..., rows, columns])
         self._solve()
         lift = self.potentials.to(scores)
-        best, label = (scores + lift[:-1, None, None]).max(1)
+        best, label = (scores + lift[:-1, None, None] + self.barred).max(1)
         return label, torch.sigmoid((best - lift[-1]) / self.problem.epsilon)
 
     def _remember(self, cost: Tensor, known: Tensor) -> None:
@@ -68,13 +74,19 @@ class Reassigned(nn.Module):
         self.seen += len(rows)
 
     def _solve(self) -> None:
-        if together.total(self.mass.sum()) > 0:
-            # Where the passes do not suffice they are nearer than the last, and the next step goes on.
+        if not together.total(self.mass.sum()) > 0:
+            return
+        start = self.potentials.cpu().numpy()
+        # Where the passes do not suffice the potentials are nearer than the last, and the next step goes
+        # on; where they find no step at all, far out, it would begin at the same place again.
+        for passes in (PASSES, FAR_OUT):
             found = solve(
                 _Shared(self.cost, self.mass), self.problem,
-                tolerance=TOLERANCE, max_passes=PASSES, start=self.potentials.cpu().numpy(),
+                tolerance=TOLERANCE, max_passes=passes, start=start,
             )  # fmt: skip
-            self.potentials.copy_(torch.from_numpy(found.potentials))
+            if found.converged or not np.array_equal(found.potentials, start):
+                break
+        self.potentials.copy_(torch.from_numpy(found.potentials))
 
 
 def step(side: int) -> int:

@@ -159,7 +159,7 @@ def lift(
     """
     cost = population.sample(levels)
     if not levels.shares:
-        return Lift(surest(cost, coverage))
+        return Lift(surest(cost, coverage, shares > 0))
     problem = partial(shares, coverage, settings.epsilon, settings.price)
     data = Dense(torch.from_numpy(widened(cost)))
     solution = converged(
@@ -175,10 +175,10 @@ def sensitivity(
     coverage: float,
     found: Judgement,
     settings: PseudoLabel,
-) -> dict[str, dict[str, float]]:
-    """Share of the sample whose label changes when the share of one class is halved or doubled, by class;
-    empty where shares do not decide."""
-    answers: dict[str, dict[str, float]] = {}
+) -> dict[str, dict[str, float | None]]:
+    """Share of the sample whose label changes when the share of one class is halved or doubled, by class,
+    None where the solver does not find it; empty where shares do not decide."""
+    answers: dict[str, dict[str, float | None]] = {}
     if not found.levels.shares:
         return answers
     cost = population.sample(found.levels)
@@ -194,7 +194,14 @@ def sensitivity(
         for word, factor in (("halved", 0.5), ("doubled", 2.0)):
             other = shares * np.where(np.arange(len(shares)) == k, factor, 1)
             other /= other.sum()
-            changed = float((labels(other) != usual).mean())
+            try:
+                changed = float((labels(other) != usual).mean())
+            except TransportError as error:
+                log.warning(
+                    "pseudo_label: the share of %s %s was not tried: %s", names[k], word, error
+                )
+                answers[names[k]][word] = None
+                continue
             answers[names[k]][word] = round(changed, 6)
             # As many labels as mass that is to move may well change, and coverage moves with it.
             if changed > STEEP * (moved := coverage * np.abs(other - shares).sum() / 2):

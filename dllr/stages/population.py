@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from dllr.raster.grid import IGNORE, read_indices
 from dllr.raster.windows import boxes
-from dllr.stages.teaching import STEP, SceneCosts
+from dllr.stages.teaching import SceneCosts, thinned
 from dllr.transport.ledger import Truth
 
 
@@ -44,7 +44,7 @@ class Population(NamedTuple):
         count: int,
         regions: float,
     ) -> "Population":
-        """About `count` training pixels, and every second row and column of the fold's windows.
+        """About `count` training pixels, and those of the fold's windows that calibrate.
 
         regions: share of the superpixels' means in `blended`.
         """
@@ -77,7 +77,7 @@ class Population(NamedTuple):
             )
             window = Window(box.x, box.y, width, height)
             thin = np.zeros((height, width), bool)
-            thin[STEP // 2 :: STEP, STEP // 2 :: STEP] = True
+            thin[(thinned(len(fold), size),) * 2] = True
             truth = read_indices(labels / f"{box.scene}.tif", window)
             wanted = scene.wanted(window)
             chosen = (thin & (truth != IGNORE))[wanted]

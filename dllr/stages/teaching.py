@@ -1,6 +1,7 @@
 """What a round's teacher thinks of the pixels: calibrated costs, scene by scene, kept in the work cache."""
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +33,8 @@ WEIGHTS = {
     "optical": 0.25,
     "sar": 0.25,
 }  # of the heads in a pixel's score, as in losses
-STEP = 2  # every second row and column of the calibration windows gives the temperatures
+STEP = 2  # every second row and column of the calibration windows gives the temperatures,
+FOLD = 200_000  # px, or as many fewer as leave about so many: bounds the memory
 log = logging.getLogger(__name__)
 COSTS, WANTED, MEANS = "cost.npy", "wanted.npy", "means.npy"
 
@@ -118,7 +120,8 @@ class Teacher:
     def _look(
         self, scenes: dict[str, SceneArrays], windows: pd.DataFrame, labels: Path
     ) -> Iterator[Pixels]:
-        size, grid = self.trained.size, (slice(STEP // 2, None, STEP),) * 2
+        size = self.trained.size
+        grid = (thinned(len(windows), size),) * 2
         for first in range(0, len(windows), BATCH):
             here = boxes(windows.iloc[first : first + BATCH])
             crops = [scenes[box.scene].crop(box.y, box.x, size, size) for box in here]
@@ -127,6 +130,12 @@ class Teacher:
                 window = Window(box.x, box.y, size, size)
                 label = read_indices(labels / f"{box.scene}.tif", window)[grid]
                 yield _pixels(z[..., *grid], crop.valid[:, *grid], label)
+
+
+def thinned(windows: int, size: int) -> slice:
+    """The rows, and the columns, of so many calibration windows that are looked at."""
+    step = max(STEP, math.ceil(size * math.sqrt(windows / FOLD)))
+    return slice(step // 2, None, step)
 
 
 @dataclass(frozen=True)

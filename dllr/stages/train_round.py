@@ -91,7 +91,6 @@ def run(
             if verdict["verdict"] == "lost":
                 link_or_copy(previous / CHECKPOINT, folder / KEPT)
         forget(work)
-    together.wait()
 
 
 def _aim(summary: dict[str, Any]) -> Aim:

@@ -87,7 +87,6 @@ def run(
             write_history(folder / HISTORY, history)
             write_json(folder / GUARD, guard.judged(found, best=None, tolerated=None))
         forget(work)
-    together.wait()
 
 
 def _normalisation(

@@ -37,14 +37,3 @@ def write_history(path: Path, rows: Iterable[Row]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(rows)
-
-
-def read_history(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Row(
-                int(r["round"]), int(r["step"]),
-                *(float(r[name]) if r[name] else None for name in Row._fields[2:]),  # type: ignore[arg-type]
-            )
-            for r in csv.DictReader(file)
-        ]  # fmt: skip

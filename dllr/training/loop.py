@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dllr.augmentation.radiometry import NOMINAL, Radiometry
-from dllr.errors import TrainingError
+from dllr.errors import DllrError, TrainingError
 from dllr.files import atomic_file
 from dllr.models.checkpoint import Trained
 from dllr.models.network import Network
@@ -25,9 +25,8 @@ from dllr.training.samples import Source, generator
 RESUME = "last.pt"
 HISTORY_LIVE = "history.csv"
 BAD_BATCH = "bad_batch.pt"
-RAMP = (
-    0.2  # of the steps, over which the unlabelled part of a loss and the masks grow to their whole
-)
+# Of the steps, over which the unlabelled part of a loss and the masks grow to their whole.
+RAMP = 0.2
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Training:
         )
         self.step = 0  # steps done
         self.history: list[Row] = []
-        # The first step whose loss was not finite; read now and then, for reading waits for a GPU.
+        # The first step that was not finite; read now and then, for reading waits for a GPU.
         self.broken = torch.full((), -1, device=device)
 
     def advance(self, batches: Batches) -> dict[str, Tensor]:
@@ -89,6 +88,7 @@ class Training:
         step, schedule = self.step, self.schedule
         key = int(generator(schedule.seed, "dice", step, together.number()).integers(2**62))
         dice = torch.Generator(self.device).manual_seed(key)
+        torch.manual_seed(key)  # for what a network draws of its own, as some encoders of timm do
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.rate(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -99,11 +99,12 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         parts["loss"].backward()
         together.add_gradients(self.weights)
-        torch.nn.utils.clip_grad_norm_(self.weights, schedule.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, schedule.clip)
         self.optimiser.step()
         _follow(self.teacher, self.student, schedule.decay(step))
-        fine = torch.isfinite(parts["loss"].detach()) | (self.broken >= 0)
-        self.broken = torch.where(fine, self.broken, step)
+        # Gradients are those of all processes: where one breaks all know.
+        fine = torch.isfinite(parts["loss"].detach()) & torch.isfinite(norm)
+        self.broken = torch.where(fine | (self.broken >= 0), self.broken, step)
         self.step += 1
         return parts
 
@@ -142,7 +143,7 @@ def fit(
     all go on with what the first one's method remembered.
 
     Raises:
-        TrainingError: the loss is no longer finite; the batch lies in `work`.
+        TrainingError: the loss or its gradient is no longer finite; the batch lies in `work`.
     """
     together.start(device)
     run = Training(trained, method, schedule, device)
@@ -162,7 +163,11 @@ def fit(
     first, numbers = run.step, (schedule.batch, schedule.seed)
     with bar, Feed(labelled, unlabelled, *numbers, first, *normal, device) as feed:
         while run.step < schedule.steps:
-            parts = run.advance(feed.take(run.step))
+            try:
+                parts = run.advance(feed.take(run.step))
+            except DllrError:  # what a method says of numbers that are none
+                _stop_if_broken(run, feed, work)
+                raise
             bar.update()
             if run.step % schedule.log_every == 0 or run.step == schedule.steps:
                 _stop_if_broken(run, feed, work)
@@ -199,12 +204,15 @@ def _stop_if_broken(run: Training, feed: Feed, work: Path) -> None:
     step = int(run.broken)
     if step < 0:
         return
-    with atomic_file(work / BAD_BATCH) as temporary:
+    number = together.number()
+    path = work / (f"{number}_{BAD_BATCH}" if number else BAD_BATCH)
+    with atomic_file(path) as temporary:
         torch.save(feed.plain(step), temporary)
+    share = f" (of process {number}, of {together.count()})" if together.count() > 1 else ""
     raise TrainingError(
-        f"the loss was not finite at step {step + 1}; its batch is kept in {work / BAD_BATCH}, with the "
-        "windows it was cut from. Lower train.learning_rate or train.clip, and check those scenes for "
-        "values out of range"
+        f"the loss or its gradient was not finite at step {step + 1}; its batch{share} is kept in {path}, "
+        "with the windows it was cut from. Lower train.learning_rate or train.clip, and check those "
+        "scenes for values out of range"
     )
 
 

@@ -44,13 +44,17 @@ def segmentation_loss(
     logits (N, K, H, W), label (N, H, W) int64 with 255 = ignore, weight (N, H, W) in [0, 1]. The Dice
     loss is 1 − mean soft Dice (Milletari et al., 3DV 2016) over the classes present in the batch.
     """
-    found: Tensor = _Segmentation.apply(_precise(logits), label, weight, dice)  # type: ignore[no-untyped-call]
+    found: Tensor
+    with torch.autocast(logits.device.type, enabled=False):
+        found = _Segmentation.apply(_precise(logits), label, weight, dice)  # type: ignore[no-untyped-call]
     return found
 
 
 def soft_loss(logits: Tensor, target: Tensor, weight: Tensor, known: Tensor) -> Tensor:
     """Weighted cross-entropy against probabilities; target (N, K, H, W), weight and known (N, H, W)."""
-    found: Tensor = _Soft.apply(_precise(logits), target, weight, known)  # type: ignore[no-untyped-call]
+    found: Tensor
+    with torch.autocast(logits.device.type, enabled=False):
+        found = _Soft.apply(_precise(logits), target, weight, known)  # type: ignore[no-untyped-call]
     return found
 
 

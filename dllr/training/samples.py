@@ -90,7 +90,7 @@ class Source:
             for raster in self.rasters
         ]
         views = Views(optical(bands), sar(backscatter), valid)
-        return views, [raster.to(device, non_blocking=True) for raster in cut]
+        return views, [raster.to(device) for raster in cut]
 
 
 def draw(count: int, step: int, batch: int, seed: int) -> list[int]:

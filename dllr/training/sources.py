@@ -1,5 +1,6 @@
 """What a training stage works with, out of the folders that earlier stages wrote."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from dllr.files import WORK
 from dllr.models.normalise import Normalisation
 from dllr.raster.arrays import SceneArrays, open_arrays
 from dllr.raster.grid import IGNORE, read_indices
@@ -50,7 +52,7 @@ class TrainingSet:
     def unlabelled(self, pseudo_labels: Path) -> Source:
         """All training windows with their pseudo-labels and weights."""
         rasters = [
-            [read_indices(pseudo_labels / name / file) for name in self.names]
+            [_spilled(read_indices(pseudo_labels / name / file)) for name in self.names]
             for file in (PSEUDO_CLASS, PSEUDO_WEIGHT)
         ]
         return Source(self._windows(np.ones(len(self._index), bool)), rasters)
@@ -74,17 +76,27 @@ class TrainingSet:
         role = read_indices(self._split / ROLES / f"{name}.tif")
         path = self._split / LABELS / f"{name}.tif"
         if not path.exists():
-            return np.full_like(role, IGNORE)
-        return np.where(np.isin(role, roles), read_indices(path), np.uint8(IGNORE))
+            return np.broadcast_to(np.uint8(IGNORE), role.shape)
+        return _spilled(np.where(np.isin(role, roles), read_indices(path), np.uint8(IGNORE)))
+
+
+def _spilled(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same in a file without a name, which goes with the process: rasters of many scenes need more
+    memory than there may be."""
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=WORK) as file:
+        values.tofile(file)
+        # As in `load_arrays`: slices of numpy's own class for maps are dear.
+        return np.asarray(np.memmap(file, values.dtype, "r", shape=values.shape))
 
 
 def _balanced(windows: Windows, labels: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
     size = windows.size
-    cut = [labels[n][y : y + size, x : x + size].ravel() for n, y, x in windows.boxes]
+    cut = (labels[n][y : y + size, x : x + size].ravel() for n, y, x in windows.boxes)
     counts = np.stack([np.bincount(c, minlength=256)[:IGNORE] for c in cut]).astype(np.float64)
     counts = counts[:, counts.sum(axis=0) > 0]
     if not counts.size:
-        return np.full(len(cut), 1 / len(cut))
+        return np.full(len(counts), 1 / len(counts))
     chances: NDArray[np.float64] = (counts / counts.sum(axis=0)).mean(axis=1)
     chances /= chances.sum()
     return chances

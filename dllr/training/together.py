@@ -26,12 +26,6 @@ def number() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def wait() -> None:
-    """Until all processes are here."""
-    if count() > 1:
-        distributed.barrier()
-
-
 def total(value: Tensor) -> Tensor:
     """The sum over all processes; a gradient reaches this process's own share alone."""
     if count() == 1:

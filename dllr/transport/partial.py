@@ -55,11 +55,13 @@ def widened(cost: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([cost, np.zeros((len(cost), 1), np.float32)], axis=1)
 
 
-def surest(cost: NDArray[np.float32], coverage: float) -> NDArray[np.float64]:
+def surest(
+    cost: NDArray[np.float32], coverage: float, allowed: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Potentials (K + 1,) that label the share `coverage` of pixels like these (N, K), whatever their
-    class: one threshold for all."""
-    floor = np.quantile(cost.min(axis=1), coverage) if coverage < 1 else np.inf
-    return np.append(np.zeros(cost.shape[1]), -floor)
+    class: one threshold for all. allowed: (K,), the classes that labels may have."""
+    floor = np.quantile(cost[:, allowed].min(axis=1), coverage) if coverage < 1 else np.inf
+    return np.append(np.where(allowed, 0.0, -np.inf), -floor)
 
 
 def reassign(

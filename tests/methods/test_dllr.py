@@ -47,7 +47,6 @@ def test_what_is_contested_stays_soft_and_counts_the_less_the_more_they_differ()
     }
     near, far = (across(z, target, apart(d), SEEN, SEEN) for d in (0.0, 0.5))
     torch.testing.assert_close(far, near * math.exp(-1))
-    torch.autograd.grad(near, z["fused"])
     # The fused head learns the even mixture: its loss is least where it says just that.
     even = {h: (said(0.5, 0.5, 0.0) + 1e-9).log().requires_grad_() for h in WEIGHTS}
     gradient = torch.autograd.grad(across(even, target, apart(0.0), SEEN, SEEN), even["fused"])[0]

@@ -91,6 +91,31 @@ def test_a_class_without_share_gets_no_pixel_and_all_are_labelled_where_all_shal
     assert (weight == 1).all()
 
 
+@pytest.mark.parametrize("shares", [None, np.array([0.0, 0.7, 0.3])])
+def test_a_class_that_the_round_barred_stays_barred(shares: NDArray[np.float64] | None) -> None:
+    barred = np.array([-np.inf, 0.0, 0.0, -0.5])
+    found = Reassigned(aim(shares)._replace(potentials=barred))
+    for batch in batches(4):
+        label, weight = found(batch, SEEN)
+    assert (batch.argmax(1) == 0).float().mean() > 0.5
+    assert (label != 0).all()
+    assert torch.isfinite(weight).all()
+    assert (weight > 0.5).float().mean() == pytest.approx(COVERAGE, abs=0.1)
+
+
+def test_potentials_far_from_where_they_should_be_come_near() -> None:
+    """A teacher that is sure of nothing: at these potentials all pixels are without a label."""
+    found = Reassigned(aim())
+    unsure = [(batch.log() / 20).softmax(1) for batch in batches(4)]
+    for batch in unsure:
+        _, weight = found(batch, SEEN)
+    assert weight.mean() > COVERAGE / 2  # at those it is 0
+    cost = -torch.cat([thin(b) for b in unsure]).log().numpy()
+    plan = solve(Dense(torch.from_numpy(widened(cost))), partial(SHARES, COVERAGE, EPSILON, np.inf))
+    moved = found.potentials.numpy() - plan.potentials
+    np.testing.assert_allclose(moved, moved.mean(), atol=2e-3)
+
+
 def test_pixels_without_data_have_no_say() -> None:
     one, other = Reassigned(aim()), Reassigned(aim())
     (batch,) = batches(1)

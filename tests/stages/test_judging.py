@@ -1,6 +1,7 @@
 """A level stays where the calibration fold does not speak against it, and what is not solved is no answer."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from dllr.errors import TransportError
 from dllr.params.load import read_yaml
 from dllr.params.pseudo_label import PseudoLabel
+from dllr.stages import judging
 from dllr.stages.judging import FEWEST, Judgement, converged, judged, sensitivity
 from dllr.stages.population import Population
 from dllr.transport.ledger import Truth
@@ -73,8 +75,31 @@ def test_labels_that_hang_on_a_share_are_warned_of(
     found = judged(people, NAMES, TRUE, TRUE, 0.5, FEWEST - 1, asked)
     answers = sensitivity(people, NAMES, TRUE, 0.5, found, asked)
     assert set(answers) == set(NAMES)
-    assert all(0 < answers[name][word] < 0.5 for name in NAMES for word in ("halved", "doubled"))
+    changed = [answers[name][word] for name in NAMES for word in ("halved", "doubled")]
+    assert all(share is not None and 0 < share < 0.5 for share in changed)
     assert warns == any("the labels hang on that share" in r.getMessage() for r in caplog.records)
+
+
+def test_a_share_that_cannot_be_tried_costs_no_labels(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    people, asked = population(), settings(rho=None)
+    found = judged(people, NAMES, TRUE, TRUE, 0.5, FEWEST - 1, asked)
+    solve = judging.lift
+
+    def fails(people: Population, shares: np.ndarray, *rest: Any) -> judging.Lift:
+        if shares[2] > 0.15:
+            raise TransportError("it did not converge")
+        return solve(people, shares, *rest)
+
+    monkeypatch.setattr(judging, "lift", fails)
+    answers = sensitivity(people, NAMES, TRUE, 0.5, found, asked)
+    assert answers["road"]["doubled"] is None
+    assert "road doubled was not tried: it did not converge" in caplog.text
+    others = [
+        answers[n][w] for n in NAMES for w in ("halved", "doubled") if (n, w) != ("road", "doubled")
+    ]
+    assert None not in others and len(others) == 5
 
 
 def test_what_is_not_solved_is_no_answer() -> None:

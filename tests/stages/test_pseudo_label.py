@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dllr.cli import main
 from dllr.params.load import read_yaml
@@ -203,6 +205,17 @@ def test_temperatures_at_their_limit_are_told(
     monkeypatch.setattr(teaching, "temperature", lambda _logits, _label: teaching.LIMITS[1])
     made()
     assert "the temperature of the head sar is at its limit, 10.0" in caplog.text
+
+
+@given(st.integers(1, 100_000), st.sampled_from([64, 100, 128, 256]))
+def test_pixels_of_a_fold_are_bounded_and_those_of_a_small_one_every_second(
+    windows: int, size: int
+) -> None:
+    side = len(range(size)[teaching.thinned(windows, size)])
+    assert windows * (side - 1) ** 2 <= teaching.FOLD
+    if windows * size**2 <= 4 * teaching.FOLD:
+        assert side == size // 2
+    assert side > 0
 
 
 def test_heads_weigh_in_labels_as_they_do_in_losses() -> None:

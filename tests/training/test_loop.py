@@ -1,9 +1,11 @@
 """A training that was killed ends with the numbers of one that was not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -12,64 +14,77 @@ from hypothesis import strategies as st
 from dllr.augmentation.radiometry import NOMINAL
 from dllr.errors import TrainingError
 from dllr.methods.cps import CPS
+from dllr.methods.dllr import DLLR
 from dllr.methods.self_training import SelfTraining
 from dllr.methods.supervised import Supervised
-from dllr.training.history import Row, read_history, write_history
-from dllr.training.loop import BAD_BATCH, RESUME, Training, fit
-from dllr.training.method import Step
+from dllr.models.checkpoint import Trained
+from dllr.training.history import READINGS, Row, write_history
+from dllr.training.loop import BAD_BATCH, HISTORY_LIVE, RESUME, Training, fit
+from dllr.training.method import Method, Step
 from dllr.training.samples import Source, draw
+from dllr.transport.partial import Aim
 
-from .small_training import CPU, LABEL, SIZE, fresh, schedule, source
+from .small_training import CPU, LABEL, SIZE, K, fresh, schedule, source
 
 
 class Killed(Exception):
     pass
 
 
-class DiesAt(Supervised):
-    """Fails at its n-th step, as a killed process would."""
+def dying(method: Method, steps: int) -> Method:
+    """Fails after so many steps, as a killed process would."""
+    whole, left = method.loss, iter(range(steps))
 
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.left = step
-
-    def loss(self, *arguments: object) -> dict[str, torch.Tensor]:  # type: ignore[override]
-        self.left -= 1
-        if self.left < 0:
+    def loss(step: Step) -> dict[str, torch.Tensor]:
+        if next(left, None) is None:
             raise Killed
-        return super().loss(*arguments)  # type: ignore[arg-type]
+        return whole(step)
+
+    method.loss = loss  # type: ignore[method-assign]
+    return method
 
 
+def dllr() -> Method:
+    """With potentials and pixels that it remembers."""
+    aim = Aim(np.full(K, 1 / K), 0.8, 0.05, np.inf, np.zeros(K + 1))
+    return DLLR(
+        1.0, masking="asymmetric", difference=False, cross=False, labels="refreshed",
+        temperatures=dict.fromkeys(("fused", "optical", "sar"), 1.0), aim=aim,
+    )  # fmt: skip
+
+
+def trained(model: Trained, method: Method, folder: Path, every: float = 1e9) -> list[Row]:
+    guesses = source(LABEL, np.full_like(LABEL, 255))
+    return fit(
+        model, method, source(LABEL), guesses, schedule(15, every), folder, CPU, lambda _: None
+    )
+
+
+@pytest.mark.parametrize(
+    "make", [Supervised, lambda: CPS(1.0), dllr], ids=["supervised", "cps", "dllr"]
+)
 @pytest.mark.parametrize("death", [1, 7, 13])
-def test_a_killed_run_ends_as_if_it_was_not(tmp_path: Path, death: int) -> None:
+def test_a_killed_run_ends_as_if_it_was_not(
+    tmp_path: Path, death: int, make: Callable[[], Method]
+) -> None:
     torch.set_num_threads(1)
-    whole, seen = fresh(), list[Path]()
-    history = fit(
-        whole, Supervised(), source(LABEL), None, schedule(15), tmp_path / "a", CPU, seen.append
-    )
-    broken = fresh()
+    whole, again = fresh(), fresh()
+    history = trained(whole, make(), tmp_path / "a")
     with pytest.raises(Killed):
-        fit(
-            broken,
-            DiesAt(death),
-            source(LABEL),
-            None,
-            schedule(15, 0.0),
-            tmp_path / "b",
-            CPU,
-            seen.append,
-        )
+        trained(fresh(), dying(make(), death), tmp_path / "b", every=0.0)
     assert (tmp_path / "b" / RESUME).exists()
-    again = fresh()
-    resumed = fit(
-        again, Supervised(), source(LABEL), None, schedule(15), tmp_path / "b", CPU, seen.append
-    )
-    assert resumed == history
+    assert trained(again, make(), tmp_path / "b") == history
     for kind in ("student", "teacher"):
         one, two = getattr(whole, kind).state_dict(), getattr(again, kind).state_dict()
         assert all(torch.equal(one[k], two[k]) for k in one)
-    assert read_history(tmp_path / "b" / "history.csv") == history
-    assert seen[0] == tmp_path / "a" / "history.csv"
+    live = [(tmp_path / name / HISTORY_LIVE).read_bytes() for name in "ab"]
+    assert live[0] == live[1]
+
+
+def test_the_file_to_watch_is_told(tmp_path: Path) -> None:
+    seen = list[Path]()
+    fit(fresh(), Supervised(), source(LABEL), None, schedule(2), tmp_path, CPU, seen.append)
+    assert seen == [tmp_path / HISTORY_LIVE]
 
 
 def test_the_same_seed_gives_the_same_numbers_for_a_method_with_weights_of_its_own(
@@ -141,6 +156,35 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_its_batch(tmp_path: Path) ->
     assert last["step"] <= 5
 
 
+def test_what_a_method_cannot_do_with_numbers_that_are_none_is_a_training_that_broke(
+    tmp_path: Path,
+) -> None:
+    """The transport would say that costs are not numbers, a step after the loss was not one."""
+    method = dllr()
+    whole = method.loss
+
+    def loss(step: Step) -> dict[str, torch.Tensor]:
+        parts = whole(step)
+        return {k: v * float("nan") for k, v in parts.items()} if step.ramp > 0.2 else parts
+
+    method.loss = loss  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="not finite at step 2; its batch is kept in"):
+        trained(fresh(), method, tmp_path)
+    assert (tmp_path / BAD_BATCH).exists()
+
+
+def test_a_gradient_that_is_not_finite_stops_too(tmp_path: Path) -> None:
+    class Steep(Supervised):
+        def loss(self, step: Step) -> dict[str, torch.Tensor]:
+            parts = super().loss(step)
+            weight = next(step.student.parameters())
+            nothing = (weight - weight.detach()).sum().clamp_min(0).sqrt()  # 0, of endless slope
+            return parts | {"loss": parts["loss"] + nothing}
+
+    with pytest.raises(TrainingError, match="loss or its gradient was not finite at step 1;"):
+        fit(fresh(), Steep(), source(LABEL), None, schedule(3), tmp_path, CPU, lambda _: None)
+
+
 def test_windows_of_rare_classes_can_be_drawn_more_often() -> None:
     plain = source(LABEL)
     first = np.zeros(len(plain.windows))
@@ -166,7 +210,9 @@ def test_the_average_of_a_later_round_does_not_forget_at_its_start() -> None:
 def test_history_comes_back(tmp_path: Path) -> None:
     rows = [Row(1, 10, 1.5, 1.0, 0.5, 0.001, used=0.25), Row(1, 20, 1.25, 1.0, 0.25, 0.0, 0.5)]
     write_history(tmp_path / "h.csv", rows)
-    assert read_history(tmp_path / "h.csv") == rows
+    found = pd.read_csv(tmp_path / "h.csv")
+    wanted = pd.DataFrame(rows).astype(dict.fromkeys(READINGS, float))
+    pd.testing.assert_frame_equal(found, wanted)
 
 
 def test_bands_without_a_unit_are_perturbed_as_much_as_decibels() -> None:

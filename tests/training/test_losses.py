@@ -73,6 +73,19 @@ def test_half_precision_is_taken_at_its_values() -> None:
     assert torch.autograd.grad(loss, half)[0].dtype == torch.bfloat16
 
 
+def test_autocast_around_them_changes_nothing() -> None:
+    logits, label, weight = drawn(4, 0.2)
+    target = logits.detach().softmax(1)
+    for loss in (
+        lambda: segmentation_loss(logits, label, weight, 0.5),
+        lambda: soft_loss(logits, target, weight, label != IGNORE),
+    ):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = loss()
+        assert torch.equal(found, loss())
+        assert torch.equal(*(torch.autograd.grad(value, logits)[0] for value in (found, loss())))
+
+
 def test_where_nothing_is_known_there_is_nothing_to_learn() -> None:
     logits, label, weight = drawn(5, 1.0)
     for loss in (

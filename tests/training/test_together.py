@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing
 
-from dllr.methods.parts import supervised
+from dllr.methods.cps import CPS
+from dllr.methods.parts import share, supervised
 from dllr.methods.reassigned import Reassigned
 from dllr.training import together
 from dllr.training.loop import fit
-from dllr.training.losses import segmentation_loss
+from dllr.training.losses import IGNORE, segmentation_loss, soft_loss
 from dllr.training.method import Method, Step
 from dllr.transport.partial import Aim
 
@@ -57,6 +58,30 @@ def _losses(folder: Path) -> None:
         torch.save(found, folder / "losses.pt")
 
 
+def _soft(folder: Path) -> None:
+    """The same of a loss against probabilities, and the scales of a method's second network."""
+    logits, label = _batch()
+    mine = slice(2 * together.number(), 2 * together.number() + 2)
+    weight = torch.nn.Parameter(torch.ones(CLASSES, 1, 1))
+    known, target = label != IGNORE, logits.flip(1).softmax(1)
+    loss = soft_loss(logits[mine] * weight, target[mine], known[mine] * 0.5, known[mine])
+    loss.backward()
+    together.add_gradients([weight])
+    part = share(label[mine] == 1, known[mine])
+    method = CPS(1.0)
+    method.begin(fresh().student)
+    every = source(LABEL)
+    seen = every.windows.boxes[:8][mine]
+    trained = fresh()
+    method._settle(every.cut(seen, trained.optical, trained.sar, CPU)[0])
+    scales = torch.cat([v.flatten() for v in method.second.decoders.state_dict().values()])
+    found = {
+        "loss": together.total(loss.detach()), "gradient": weight.grad,
+        "share": together.total(part), "scales": scales,
+    }  # fmt: skip
+    torch.save(found, folder / f"soft_{together.number()}.pt")
+
+
 def _labels(folder: Path) -> None:
     """Potentials that keep class shares over what both processes have seen."""
     found = Reassigned(AIM)
@@ -86,8 +111,10 @@ def _one_of_two(number: int, port: int, work: str, folder: Path) -> None:
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(number),
     }  # fmt: skip
     together.start(CPU)
-    {"train": lambda f: _train(f, BATCH), "losses": _losses, "labels": _labels}[work](folder)
-    together.wait()
+    {"train": lambda f: _train(f, BATCH), "losses": _losses, "soft": _soft, "labels": _labels}[
+        work
+    ](folder)
+    distributed.barrier()
     distributed.destroy_process_group()
 
 
@@ -108,6 +135,25 @@ def test_a_loss_and_its_gradient_add_up(tmp_path: Path) -> None:
     whole.backward()
     assert found["loss"].item() == pytest.approx(whole.item(), rel=1e-6)
     torch.testing.assert_close(found["gradient"], weight.grad)
+
+
+def test_means_over_known_pixels_are_those_of_all_processes(tmp_path: Path) -> None:
+    _two("soft", tmp_path / "two")
+    first, second = (
+        torch.load(tmp_path / "two" / f"soft_{n}.pt", weights_only=True) for n in (0, 1)
+    )
+    logits, label = _batch()
+    known = label != IGNORE
+    weight = torch.nn.Parameter(torch.ones(CLASSES, 1, 1))
+    whole = soft_loss(logits * weight, logits.flip(1).softmax(1), known * 0.5, known)
+    whole.backward()
+    for found in (first, second):
+        assert found["loss"].item() == pytest.approx(whole.item(), rel=1e-6)
+        torch.testing.assert_close(found["gradient"], weight.grad)
+        assert found["share"].item() == pytest.approx((label[known] == 1).float().mean().item())
+    assert torch.equal(
+        first["scales"], second["scales"]
+    )  # one network, on what each saw of its own
 
 
 def test_potentials_are_those_of_what_all_have_seen(tmp_path: Path) -> None:

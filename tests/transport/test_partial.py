@@ -104,12 +104,22 @@ def test_weights_fall_towards_the_threshold() -> None:
 @given(seed=st.integers(0, 99), coverage=st.sampled_from([0.3, 0.8, 1.0]))
 def test_the_surest_are_one_threshold_for_all(seed: int, coverage: float) -> None:
     cost = costs(seed)
-    done = reassign(cost, surest(cost, coverage), 0.1)
+    done = reassign(cost, surest(cost, coverage, np.ones(K, bool)), 0.1)
     assert (done.label == cost.argmin(axis=1)).all()
     assert done.covered.mean() == pytest.approx(coverage, abs=1e-3)
     if coverage < 1:
         least = cost.min(axis=1)
         assert least[done.covered].max() <= least[~done.covered].min()
+
+
+@pytest.mark.parametrize("coverage", [0.6, 1.0])
+def test_the_surest_are_none_of_a_class_that_the_labels_do_not_have(coverage: float) -> None:
+    cost, allowed = costs(6), np.arange(K) != 2
+    assert (cost.argmin(axis=1) == 2).mean() > 0.1
+    done = reassign(cost, surest(cost, coverage, allowed), 0.1)
+    assert (done.label != 2).all()
+    assert done.covered.mean() == pytest.approx(coverage, abs=1e-3)
+    assert np.isfinite(done.weight).all()
 
 
 def test_classes_in_another_order_give_the_same_labels() -> None:

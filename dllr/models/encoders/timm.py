@@ -24,7 +24,14 @@ class Timm(Encoder):
         self.train()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        features: list[Tensor] = self.body(x)
+        try:
+            features: list[Tensor] = self.body(x)
+        except AssertionError as error:
+            height, width = x.shape[-2:]
+            raise TrainingError(
+                f"timm:{self.name} does not take windows of {height} × {width} px ({error}); set tile.size "
+                "to what it takes, or choose another encoder"
+            ) from None
         return [f.permute(0, 3, 1, 2) for f in features] if self.channels_last else features
 
     def train(self, mode: bool = True) -> "Timm":
