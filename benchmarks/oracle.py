@@ -1,9 +1,9 @@
 """What keeps a round from the ceiling: its class shares, or which pixels get which class?
 
-`python -m benchmarks.oracle [FOLDER ...]` takes projects, or cells of a study, whose round 1 is made (none
-= this one), and trains the method `dllr` on that round's warm-up again: as the parameters have it; with
-labels reassigned to just the true class shares of the unlabelled pixels; on the labels as they were
-written; and on the truth at the pixels that have a written label. The truth is the scene folder's, which no
+`python -m benchmarks.oracle [FOLDER ...]` takes projects, or cells of a study, whose round 1 is made by the
+method `dllr` (none = this one): as it is; and trained again on that round's warm-up, with labels reassigned
+to just the true class shares of the unlabelled pixels, on the labels as they were written, and on the
+truth at the pixels that have a written label. The truth is the scene folder's, which no
 stage lets training read. Printed is the mIoU of the fused head, round 1, in %, by folder, on the test
 scenes and on the unlabelled pixels of the training scenes, with the true and the labelled shares.
 Windows lie side by side, so a score may differ from the one that `evaluate` writes.
@@ -39,7 +39,8 @@ ROUND = {"1": 0}
 COREGISTERED, SPLIT, LABELS = (
     Path("results", name) for name in ("coregistered", "split", "labels")
 )
-WRITTEN, WARMED = Path("results/pseudo_labels/1"), Path("results/rounds/0")
+WRITTEN = Path("results/pseudo_labels/1")
+WARMED, MADE = Path("results/rounds/0"), Path("results/rounds/1")
 
 
 def main(folders: list[Path]) -> None:
@@ -55,11 +56,12 @@ def main(folders: list[Path]) -> None:
 
 def _folder(scratch: Path) -> dict[str, Any]:
     sections = load()
+    if sections.train_round.method != "dllr":
+        sys.exit(f"{Path.cwd()}: its round is of {sections.train_round.method}; expected dllr")
     summary = read_json(WRITTEN / SUMMARY)
     known = _known(len(summary["target"]))
     truth = dict(zip(summary["target"], (known / known.sum()).tolist(), strict=True))
     forms = {
-        "as it is": (WRITTEN, None),
         "true shares": (_with_shares(scratch / "shares", truth), None),
         "written labels": (WRITTEN, "written"),
         "true labels": (_with_truth(scratch / "labels"), "written"),
@@ -67,7 +69,8 @@ def _folder(scratch: Path) -> dict[str, Any]:
     return {
         "labelled_shares": {name: round(share, 4) for name, share in summary["labelled"].items()},
         "true_shares": {name: round(share, 4) for name, share in truth.items()},
-        "miou": {
+        "miou": {"warm-up": _scores(WARMED), "as it is": _scores(MADE)}
+        | {
             name: _trained(sections, labels, form, scratch / name.replace(" ", "_"))
             for name, (labels, form) in forms.items()
         },
@@ -75,7 +78,7 @@ def _folder(scratch: Path) -> dict[str, Any]:
 
 
 def _trained(sections: Params, labels: Path, form: str | None, out: Path) -> dict[str, float]:
-    settings: dict[str, Any] = {"method": "dllr"}
+    settings: dict[str, Any] = {}
     if form is not None:
         settings["dllr"] = sections.train_round.dllr.model_copy(update={"labels": form})
     link_tree(WARMED, out / "rounds/0")
@@ -84,7 +87,12 @@ def _trained(sections: Params, labels: Path, form: str | None, out: Path) -> dic
         out=out / "rounds/1", round=1, rounds=ROUND, train=sections.train,
         train_round=sections.train_round.model_copy(update=settings), watch=lambda _: None,
     )  # fmt: skip
-    trained = load_network(out / "rounds/1" / CHECKPOINT)
+    return _scores(out / "rounds/1")
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    """mIoU in %, of the teacher of a round."""
+    trained = load_network(folder / CHECKPOINT)
     roles = {"test": Role.TEST, "unlabelled": Role.UNLABELLED}
     found = {
         kind: read(trained, _truth(role), device()).miou["fused"] for kind, role in roles.items()
