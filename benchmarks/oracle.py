@@ -3,9 +3,10 @@
 `python -m benchmarks.oracle [FOLDER ...]` takes projects, or cells of a study, whose round 1 is made by the
 method `dllr` (none = this one): as it is; and trained again on that round's warm-up, with labels reassigned
 to just the true class shares of the unlabelled pixels, on the labels as they were written, and on the
-truth at the pixels that have a written label. The truth is the scene folder's, which no
-stage lets training read. Printed is the mIoU of the fused head, round 1, in %, by folder, on the test
-scenes and on the unlabelled pixels of the training scenes, with the true and the labelled shares.
+truth at the pixels that have a written label. The truth is the scene folder's, which no stage lets
+training read. Printed is the mIoU of the fused head, in %, by folder, of the warm-up and of each form of
+round 1, on the test scenes and on the unlabelled pixels of the training scenes, with the true and the
+labelled shares.
 Windows lie side by side, so a score may differ from the one that `evaluate` writes.
 """
 
