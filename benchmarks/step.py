@@ -1,9 +1,9 @@
 """What does a training step cost beside the network? Each method's step against the bare network.
 
-`python -m benchmarks.step [--compile] [--encoder NAME] [METHOD ...]` prints a table on stderr and a JSON
-object: bare = the same forward and backward passes and optimiser step of the same network on a resident
-batch with a trivial loss; whole = a step of the loop; wait = share of the loop's time that steps waited
-for a batch.
+`python -m benchmarks.step [--compile] [--encoder NAME] [--size PIXELS] [METHOD ...]` prints a table on
+stderr and a JSON object: bare = the same forward and backward passes and optimiser step of the same
+network on a resident batch with a trivial loss; whole = a step of the loop; wait = share of the loop's
+time that steps waited for a batch.
 Beside them a loop as public code for semi-supervised segmentation writes it: windows augmented one by one
 in the loader's processes. Ways take turns, so that all see the same machine.
 """
@@ -71,11 +71,11 @@ class Way:
         return time.perf_counter()
 
 
-def main(compiled: bool, encoder: str | None, names: Sequence[str]) -> None:
+def main(compiled: bool, encoder: str | None, size: int | None, names: Sequence[str]) -> None:
     where, params = device(), load()
-    if encoder is not None:
-        model = params.model.model_copy(update={"encoder": encoder})
-        params = params.model_copy(update={"model": model})
+    model = params.model.model_copy(update={"encoder": encoder} if encoder else None)
+    tile = params.tile.model_copy(update={"size": size} if size else None)
+    params = params.model_copy(update={"model": model, "tile": tile})
     scene, labels = _scene(params)
     found: dict[str, Any] = {"device": str(where), "threads": torch.get_num_threads()}
     found |= {"batch": params.train.batch, "size": params.tile.size, "compiled": compiled}
@@ -208,6 +208,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compile", action="store_true", help="the student by torch.compile")
     parser.add_argument("--encoder", help="of the network; none = that of params.yaml")
+    parser.add_argument("--size", type=int, help="side of a window, px; none = that of params.yaml")
     parser.add_argument("methods", nargs="*", help="none = all")
     given = parser.parse_args()
-    main(given.compile, given.encoder, given.methods)
+    main(given.compile, given.encoder, given.size, given.methods)

@@ -84,8 +84,6 @@ class Feed:
         dice.manual_seed(int(generator(self._seed, "turn", name, step).integers(2**62)))
         turns = geometry.draw(self._batch * together.count(), dice)[self._mine]
         optical, sar, valid, *others = geometry.turned([*views, *rasters], turns)
-        layout = torch.channels_last
-        optical, sar = (t.contiguous(memory_format=layout) for t in (optical, sar))
         return Views(optical, sar, valid), others
 
     def __enter__(self) -> "Feed":

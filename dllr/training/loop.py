@@ -88,7 +88,7 @@ class Training:
         step, schedule = self.step, self.schedule
         key = int(generator(schedule.seed, "dice", step, together.number()).integers(2**62))
         dice = torch.Generator(self.device).manual_seed(key)
-        torch.manual_seed(key)  # for what a network draws of its own, as some encoders of timm do
+        _seed(self.device, key)  # for what a network draws of its own, as some encoders of timm do
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.rate(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -99,7 +99,9 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         parts["loss"].backward()
         together.add_gradients(self.weights)
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, schedule.clip)
+        norm = torch.nn.utils.get_total_norm([w.grad for w in self.weights if w.grad is not None])
+        # Clipped where the fused step reads the gradients anyway: it divides them by this.
+        self.optimiser.grad_scale = (norm / schedule.clip).clamp_min(1)  # type: ignore[attr-defined]
         self.optimiser.step()
         _follow(self.teacher, self.student, schedule.decay(step))
         # Gradients are those of all processes: where one breaks all know.
@@ -229,6 +231,15 @@ def _placed(network: Network, device: torch.device, layout: torch.memory_format)
     """On a device and in a memory layout; channels last is a third faster on CPUs."""
     moved: Network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     return moved
+
+
+def _seed(device: torch.device, key: int) -> None:
+    """The generator that a device draws from unasked. `torch.manual_seed` seeds those of all kinds of
+    devices, and for kinds not there notes down where it was called from, up to milliseconds a step."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(key)
+    else:
+        torch.manual_seed(key)
 
 
 @torch.no_grad()

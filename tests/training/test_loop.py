@@ -18,6 +18,7 @@ from dllr.methods.dllr import DLLR
 from dllr.methods.self_training import SelfTraining
 from dllr.methods.supervised import Supervised
 from dllr.models.checkpoint import Trained
+from dllr.training.feed import Feed
 from dllr.training.history import READINGS, Row, write_history
 from dllr.training.loop import BAD_BATCH, HISTORY_LIVE, RESUME, Training, fit
 from dllr.training.method import Method, Step
@@ -221,3 +222,39 @@ def test_bands_without_a_unit_are_perturbed_as_much_as_decibels() -> None:
         radiometry = Training(model, Supervised(), schedule(2), CPU).radiometry
         wanted = model.sar.deviation if deviation is None else torch.tensor([deviation])
         assert torch.equal(radiometry.sar_deviation, wanted)
+
+
+class Pulled(Method):
+    """A loss whose gradient is the same random one in every step, times what the step is given."""
+
+    needs_unlabelled = False
+
+    def __init__(self, strengths: list[float]) -> None:
+        super().__init__()
+        self.strengths = iter(strengths)
+
+    def loss(self, step: Step) -> dict[str, torch.Tensor]:
+        return {"loss": next(self.strengths) * pull(step.student)}
+
+
+def pull(network: torch.nn.Module) -> torch.Tensor:
+    dice = torch.Generator().manual_seed(0)
+    terms = [(torch.randn(w.shape, generator=dice) * w).sum() for w in network.parameters()]
+    return torch.stack(terms).sum()
+
+
+def test_steps_are_those_of_adamw_on_gradients_clipped_by_their_norm() -> None:
+    strengths = [10.0, 1e-4, 0.5]  # far above the largest norm, far below it, above
+    plan, model, other = schedule(3), fresh(), fresh().student.train()
+    run = Training(model, Pulled(strengths), plan, CPU)
+    batches = Feed(source(LABEL), None, 4, 0, 0, model.optical, model.sar, CPU).at(0)
+    plain = torch.optim.AdamW(other.parameters(), weight_decay=plan.weight_decay)
+    for step, strength in enumerate(strengths):
+        run.advance(batches)
+        plain.param_groups[0]["lr"] = plan.rate(step)
+        plain.zero_grad()
+        (strength * pull(other)).backward()
+        torch.nn.utils.clip_grad_norm_(other.parameters(), plan.clip)
+        plain.step()
+    for ours, theirs in zip(run.student.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
