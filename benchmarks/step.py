@@ -4,12 +4,14 @@
 stderr and a JSON object: bare = the same forward and backward passes and optimiser step of the same
 network on a resident batch with a trivial loss; whole = a step of the loop; wait = share of the loop's
 time that steps waited for a batch.
-Beside them a loop as public code for semi-supervised segmentation writes it: windows augmented one by one
-in the loader's processes. Ways take turns, so that all see the same machine.
+The two take turns, step by step, so that both see the same machine. After them comes a loop as public
+code for semi-supervised segmentation writes it: windows augmented one by one in the loader's processes. It
+has a stretch of its own, for these processes work ahead and would do so in the others' time.
 """
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
@@ -38,7 +40,7 @@ from dllr.training.samples import Source, Windows
 from dllr.transport.partial import Aim
 
 SIDE, WINDOWS = 1024, 64
-STEPS, WARM, TURNS = 4, 2, 5  # steps timed at a time, steps before, how often each way has its turn
+WARM, TURNS = 2, 40  # steps of each way before it is timed, and timed
 # Passes of the network in a step, in batches: (with gradient, of how many sources; without, likewise,
 # which heads). The network's own work, whatever the method makes of it.
 FUSED = ("fused",)
@@ -58,12 +60,13 @@ class Way:
 
     def __init__(self, step: Callable[[], None], where: torch.device) -> None:
         self.step, self.where, self.seconds = step, where, list[float]()
+        for _ in range(WARM):
+            step()
 
     def turn(self) -> None:
         start = self._now()
-        for _ in range(STEPS):
-            self.step()
-        self.seconds.append((self._now() - start) / STEPS)
+        self.step()
+        self.seconds.append(self._now() - start)
 
     def _now(self) -> float:
         if self.where.type == "cuda":
@@ -103,28 +106,31 @@ def _compared(
         run.student.compile()
     needed = source if run.method.needs_unlabelled else None
     feed = Feed(plain, needed, schedule.batch, 0, run.step, trained.optical, trained.sar, where)
-    bare = _bare(_trained(params).student, *PASSES[name], schedule.batch, params.tile.size, where)
-    ways = {"bare": Way(bare, where), "whole": Way(lambda: _advance(run, feed), where)}
+    passes = _bare(_trained(params).student, *PASSES[name], schedule.batch, params.tile.size, where)
+    with feed:
+        bare, whole = Way(passes, where), Way(lambda: _advance(run, feed), where)
+        feed.waited = 0.0
+        for _ in range(TURNS):
+            bare.turn()
+            whole.turn()
+    spent, images = sum(whole.seconds), schedule.batch * (2 if needed else 1)
+    ratios = [w / b for w, b in zip(whole.seconds, bare.seconds, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    figures = {
+        "bare_s": statistics.median(bare.seconds),
+        "whole_s": statistics.median(whole.seconds),
+        "whole_over_bare": middle,
+        # Standard error of that median, were ratios normal with these quartiles.
+        "error": 0.93 * (high - low) / math.sqrt(TURNS),
+        "wait": feed.waited / spent,
+        "images_per_s": images * TURNS / spent,
+    }
     if name in peer.METHODS:
-        ways["peer"] = Way(
-            peer.steps(name, _trained(params), scene, labels, schedule, where), where
-        )
-    for way in ways.values():
-        for _ in range(WARM):
-            way.step()
-    feed.waited = 0.0
-    for _ in range(TURNS):
-        for way in ways.values():
-            way.turn()
-    feed.__exit__(None, None, None)
-    whole = ways["whole"].seconds
-    images = schedule.batch * (2 if needed else 1)
-    figures = {f"{key}_s": statistics.median(way.seconds) for key, way in ways.items()}
-    for key in set(ways) - {"bare"}:
-        pairs = zip(ways[key].seconds, ways["bare"].seconds, strict=True)
-        figures[f"{key}_over_bare"] = statistics.median(a / b for a, b in pairs)
-    figures["wait"] = feed.waited / (sum(whole) * STEPS)
-    figures["images_per_s"] = images / figures["whole_s"]
+        other = Way(peer.steps(name, _trained(params), scene, labels, schedule, where), where)
+        for _ in range(TURNS):
+            other.turn()
+        figures["peer_s"] = statistics.median(other.seconds)
+        figures["peer_over_bare"] = figures["peer_s"] / figures["bare_s"]
     return {k: round(v, 4) for k, v in figures.items()}
 
 
