@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-LONGEST = "pipeline"  # the folder that is begun first
+LONGEST = ("stages", "pipeline")  # folders that are begun first
 
 os.environ.setdefault("DLLR_TRACK", "0")
 if together := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
@@ -22,10 +22,11 @@ settings.register_profile("dllr", deadline=None, derandomize=True, max_examples=
 settings.load_profile("dllr")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_folder(item)))
-    items.sort(key=lambda item: _folder(item) != LONGEST)
+    items.sort(key=lambda item: _folder(item) not in LONGEST)
 
 
 def _folder(item: pytest.Item) -> str:

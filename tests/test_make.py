@@ -66,3 +66,10 @@ def test_set_up_is_done_once_and_again_when_the_project_file_changes(project: Pa
     assert "install" not in make(project, "test").stdout
     (project / "pyproject.toml").touch()
     assert "python -m pip install" in make(project, "test").stdout
+
+
+def test_folders_of_tests_stay_together(request: pytest.FixtureRequest) -> None:
+    """What a folder's tests share is made twice where pytest-xdist does not see the groups."""
+    assert request.node.nodeid.endswith("@test_make.py") == request.config.getoption(
+        "loadgroup", False
+    )
