@@ -81,9 +81,8 @@ class _Segmentation(_Formed):
         index = label.where(there, 0)[:, None]
         share = known if weight is None else known * weight
         share = share / total(known.sum()).clamp_min(1)
-        gradient = logits.softmax(
-            1
-        )  # probabilities p; below p (share + ...) − share at the true class
+        # Probabilities p, that become p (share + ...), less share at the true class.
+        gradient = logits.softmax(1)
         # ln Σ exp is the largest logit less ln of its probability: one pass over the logits, not two.
         entropy = logits.amax(1) - gradient.amax(1).log() - logits.gather(1, index)[:, 0]
         loss = (entropy * share).sum()

@@ -43,9 +43,8 @@ def test_value_and_gradient_are_those_of_the_formulas(
     seed: int, unknown: float, classes: int, weighted: bool, dice: float, sharp: float
 ) -> None:
     logits, label, weight = drawn(seed, unknown, classes)
-    logits = (
-        logits.detach() * sharp
-    ).requires_grad_()  # at the last, probabilities run out of digits
+    # At the sharpest, probabilities run out of digits.
+    logits = (logits.detach() * sharp).requires_grad_()
     chosen = weight if weighted else None
     found, wanted = (
         segmentation_loss(logits, label, chosen, dice),
