@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dllr.errors import TrainingError
+
 if TYPE_CHECKING:
     import torch
 
-
-MOST = (
-    8  # as the rules in workflow/ have it: both entry points then add up numbers in the same order
-)
+# As the rules in workflow/ have it: both entry points then add up numbers in the same order.
+MOST = 8
 
 
 def threads() -> int:
@@ -34,6 +34,9 @@ def device() -> "torch.device":
     Of several processes that torchrun started each takes the GPU of its number.
 
     On the CPU all threads of the stage go to torch, and its algorithms are deterministic.
+
+    Raises:
+        TrainingError: DLLR_DEVICE names another kind of device, or a GPU where torch sees none.
     """
     import torch
 
@@ -42,6 +45,15 @@ def device() -> "torch.device":
     # Nothing here reads memory that was never written; filling it first would cost a tenth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     name = os.environ.get("DLLR_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        raise TrainingError(f"DLLR_DEVICE is {name!r}; expected cpu, cuda or cuda:1")
+    seen = torch.cuda.device_count()
+    if kind == "cuda" and int(number or 0) >= seen:
+        raise TrainingError(
+            f"DLLR_DEVICE is {name!r}, and torch {torch.__version__} sees {seen} GPUs; "
+            "leave it unset, or install a build of torch for your GPU"
+        )
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(torch.device(name))
