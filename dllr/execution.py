@@ -44,7 +44,7 @@ def device() -> "torch.device":
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing here reads memory that was never written; filling it first would cost a tenth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    name = os.environ.get("DLLR_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    name = os.environ.get("DLLR_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
         raise TrainingError(f"DLLR_DEVICE is {name!r}; expected cpu, cuda or cuda:1")
