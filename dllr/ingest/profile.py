@@ -62,8 +62,9 @@ class Profile:
             values: per band min, max, mean and percentiles (None where no pixel is valid), `at_max`, the
             share of valid pixels that hold the maximum, `negative`, the share below 0, `whole`, whether
             all values of the sample are whole numbers, `missing`, the share of all pixels that miss this
-            band, and `pixels`, a digest of the band. fills: [value, share of valid pixels], of FILLS that
-            stand in all bands at once. pixels: a digest of all bands, None of an image without contrast.
+            band, and `pixels`, a digest of the band. fills: [value, share of valid pixels], of FILLS, in
+            their order, that stand in all bands at once. pixels: a digest of all bands, None of an image
+            without contrast.
         """
         size = self._shape[0] * self._shape[1]
         bands = [band.record(size) for band in self._bands]
@@ -71,7 +72,7 @@ class Profile:
         varied = any(band.low < band.high for band in self._bands)
         return {
             "values": bands,
-            "fills": [[f, round(n / valid, 6)] for f, n in self._fills.items() if n],
+            "fills": [[f, round(n / valid, 6)] for f in FILLS if (n := self._fills.get(f))],
             "pixels": digest(self._shape, self._dtype, [b["pixels"] for b in bands])
             if varied
             else None,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ def profile(values: Array, valid: NDArray[np.bool_], nodata: float | None, cuts:
 
 
 @given(images(), st.sampled_from([None, 0.0, -9999.0]), st.lists(st.integers(0, 1000), max_size=4))
+@example(np.float32([[[65535.0], [0.0]]]), None, [1])
 def test_statistics_are_numpys_however_the_rows_are_cut(
     values: Array, nodata: float | None, cuts: list[int]
 ) -> None:
